@@ -1,0 +1,144 @@
+"""What engines write down: one vocabulary for every outcome, and the columns of every record.
+
+An engine writes records; measurement reads them; reports read stored results. The kernel engine's
+generator writes its rows in place, into files mapped by several processes, so that nothing
+measured is lost when any process is killed. All times are int64 nanoseconds since the start of
+the run (``t0``); -1 means *has not happened*.
+"""
+
+from __future__ import annotations
+
+import errno
+from enum import IntEnum
+from typing import Final
+
+NOT_YET: Final = -1
+
+#: One row per planned connection, written before the run. name -> numpy dtype.
+PLAN_COLUMNS: Final[dict[str, str]] = {
+    "due_ns": "<i8",  # when the connection should be sent
+    "lifetime_ns": "<i8",  # how long it stays open once connected
+    "requests": "<i4",  # requests it carries, spread evenly over its lifetime
+    "request_bytes": "<i4",  # body of each request
+    "response_bytes": "<i4",  # body of each answer
+    "phase": "<i2",  # index into the scenario's phases
+    "first_service": "<i8",  # index of its first request in the `service_ns` array
+}
+#: One row per planned request: how long the backend takes to answer.
+SERVICE_COLUMNS: Final[dict[str, str]] = {"service_ns": "<i8"}
+
+#: One row per planned connection, written by the generator as it happens.
+CONNECTION_COLUMNS: Final[dict[str, str]] = {
+    "sent_ns": "<i8",  # the generator took it up (its socket call)
+    "connected_ns": "<i8",  # the kernel said: connected
+    "first_byte_ns": "<i8",  # first byte of the first answer
+    "answered_ns": "<i8",  # last byte of the last answer
+    "closed_ns": "<i8",  # our descriptor was closed
+    "connect_call_ns": "<i4",  # time inside bind() and connect()
+    "answers": "<i4",  # complete answers received
+    "bytes_in": "<i8",
+    "outcome": "|u1",  # Outcome
+    "call": "|u1",  # Call in which it failed
+    "error": "<i2",  # errno; 0 = none; negative = an Ending below
+    "source": "<i2",  # index of the source address
+    "port": "<i4",  # local port, 0 = unknown
+    "backend": "<i4",  # backend id; only where the client picks it (driver none), else -1
+}
+
+#: One row per connect() of a balancer worker, appended as it happens.
+DIAL_COLUMNS: Final[dict[str, str]] = {
+    "t_ns": "<i8",  # when connect() returned
+    "call_ns": "<i8",  # time inside bind() and connect()
+    "backend": "<i8",  # backend id
+    "source": "<i8",  # index of the source address
+    "port": "<i8",  # local port, 0 = unknown
+    "error": "<i8",  # 0, or errno (from the call, or later from SO_ERROR)
+    "call": "<i8",  # Call that gave the errno
+}
+
+#: One row per connection a balancer worker could not serve; joins to the client's row by tuple.
+REFUSAL_COLUMNS: Final[dict[str, str]] = {
+    "t_ns": "<i8",  # when it gave up
+    "accepted_ns": "<i8",
+    "peer_address": "<i8",  # client's IPv4 address as a number, host order
+    "peer_port": "<i8",
+    "call": "<i8",  # Call that failed last
+    "error": "<i8",  # its errno, or an Ending
+    "hop": "<i8",  # Hop on which it failed
+    "backend": "<i8",  # backend it was meant for, -1 = none was left
+}
+
+
+class Outcome(IntEnum):
+    """How one planned connection ended. Every row ends in exactly one of these."""
+
+    PLANNED = 0  # never taken up: counted as not sent, for want of a better reason "generator"
+    OPEN = 1  # taken up and not yet ended
+    OK = 2  # connected, every answer complete, closed as planned
+    FAILED = 3  # see call and error
+    NOT_SENT_DESCRIPTORS = 4  # the generator had no descriptor or memory for a socket
+    NOT_SENT_STOPPED = 5  # the run was stopped before it was due
+    NOT_SENT_GENERATOR = 6  # the generator could not keep up and the run ended
+
+
+NOT_SENT: Final[dict[Outcome, str]] = {
+    Outcome.PLANNED: "generator",
+    Outcome.NOT_SENT_DESCRIPTORS: "descriptors",
+    Outcome.NOT_SENT_STOPPED: "stopped",
+    Outcome.NOT_SENT_GENERATOR: "generator",
+}
+
+
+class Call(IntEnum):
+    """The system call, or the moment between two, in which something failed."""
+
+    NONE = 0
+    SOCKET = 1
+    BIND = 2
+    CONNECT = 3
+    ACCEPT = 4
+    SEND = 5
+    RECV = 6
+    CLOSE = 7
+    PICK = 8  # no backend could be picked
+
+
+class Ending(IntEnum):
+    """Failures that have no errno; stored as negative numbers beside the errnos."""
+
+    EOF = -1  # the other side closed before the answer was complete
+    TIMEOUT = -2  # our own timeout
+    PROTOCOL = -3  # the answer was not what was asked for
+    NO_BACKEND = -4  # nothing to connect to
+    NO_PORT = -5  # our own port list had no free port: nothing was asked of the kernel
+
+
+class Hop(IntEnum):
+    """A connection's hop; the name is what results show."""
+
+    CLIENT_BALANCER = 0
+    BALANCER_BACKEND = 1
+    CLIENT_BACKEND = 2  # no balancer in between
+
+    @property
+    def label(self) -> str:
+        """The name in results: ``client-balancer`` and so on."""
+        return self.name.lower().replace("_", "-")
+
+
+def error_name(code: int) -> str:
+    """The symbol of an errno (``EADDRNOTAVAIL``) or of an Ending (``EOF``, ``NO_PORT``)."""
+    if code < 0:
+        return Ending(code).name
+    return errno.errorcode.get(code, f"ERRNO_{code}")
+
+
+def error_key(hop: Hop, call: int, code: int) -> str:
+    """``hop/call/ERRNO``, the key of every error count."""
+    return f"{hop.label}/{Call(call).name.lower()}/{error_name(code)}"
+
+
+#: Errnos that mean "this process or machine is out of something", by what is out.
+OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
+OUT_OF_MEMORY: Final = frozenset({errno.ENOBUFS, errno.ENOMEM})
+OUT_OF_PORTS: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})

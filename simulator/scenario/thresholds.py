@@ -1,0 +1,111 @@
+"""Thresholds: conditions on a summary, as text in a scenario.
+
+``connect.p99 < 5ms``, ``failed == 0``, ``rate.ok > 990/s``, ``verdict == ok``,
+``balancer-backend.in_use_peak == 16384``, ``errors.balancer-backend/connect/EADDRNOTAVAIL >= 1``.
+This file reads the text; `measure/summary` knows the numbers.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simulator.units import parse_rate_per_s, parse_size_bytes, parse_time_ns
+
+OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+LATENCIES: Final = ("connect", "response", "service", "lag")
+LATENCY_FIELDS: Final = ("count", "p50", "p90", "p99", "p999", "max")
+COUNTS: Final = ("planned", "sent", "ok", "failed", "open_at_end", "not_sent")
+RATES: Final = ("rate.asked", "rate.sent", "rate.ok")
+CONNECTIONS: Final = ("connections.peak_concurrent", "connections.opened", "connections.closed")
+HOPS: Final = ("client-balancer", "balancer-backend", "client-backend")
+HOP_FIELDS: Final = (
+    "budget",
+    "in_use_peak",
+    "established_peak",
+    "time_wait_peak",
+    "distinct_ports",
+)
+VERDICTS: Final = (
+    "ok",
+    "balancer-source-ports",
+    "client-source-ports",
+    "bind-conflict",
+    "backend-refused",
+    "accept-queue",
+    "descriptors",
+    "generator",
+    "failures",
+)
+_TEXT_RE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_./-]*)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*")
+_ERRORS_RE: Final = re.compile(r"errors\.[a-z-]+/[a-z]+/[A-Z0-9_-]+")
+_NUMBER_RE: Final = re.compile(r"\d{1,15}(\.\d{1,9})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One condition: a metric, a comparison, and a bound in the metric's own unit."""
+
+    text: str
+    metric: str
+    comparison: str
+    bound: float | str
+
+    def holds(self, value: float | str) -> bool:
+        """Whether a measured value satisfies it."""
+        return OPERATORS[self.comparison](value, self.bound)
+
+
+def known_metrics() -> list[str]:
+    """Every metric a threshold may name, apart from ``errors.HOP/CALL/ERRNO``."""
+    latencies = [f"{name}.{field}" for name in LATENCIES for field in LATENCY_FIELDS]
+    hops = [f"{hop}.{field}" for hop in HOPS for field in HOP_FIELDS]
+    return ["verdict", *COUNTS, *RATES, *latencies, *CONNECTIONS, *hops]
+
+
+def _bound(metric: str, comparison: str, text: str) -> float | str:
+    if metric == "verdict":
+        if text not in VERDICTS:
+            raise ValueError(f"{text} is not a verdict; choose one of {', '.join(VERDICTS)}")
+        if comparison not in ("==", "!="):
+            raise ValueError("a verdict can only be compared with == or !=")
+        return text
+    if metric.split(".")[0] in LATENCIES and not metric.endswith(".count"):
+        return float(parse_time_ns(text))
+    if metric.startswith("rate."):
+        return parse_rate_per_s(text)
+    if _NUMBER_RE.fullmatch(text):
+        return float(text)
+    return float(parse_size_bytes(text))
+
+
+def parse_threshold(text: str) -> Threshold:
+    """Read one threshold.
+
+    Raises:
+        ValueError: unknown metric, comparison or bound; the message says what would be right.
+    """
+    match = _TEXT_RE.fullmatch(text)
+    if match is None:
+        raise ValueError("is not a condition; write for example 'connect.p99 < 5ms'")
+    metric, comparison, bound = match.groups()
+    if metric not in known_metrics() and not _ERRORS_RE.fullmatch(metric):
+        from difflib import get_close_matches
+
+        near = get_close_matches(metric, known_metrics(), 1)
+        hint = f"did you mean {near[0]}?" if near else "see docs/scenario.md for the list"
+        raise ValueError(f"names the unknown metric {metric}; {hint}")
+    try:
+        return Threshold(text, metric, comparison, _bound(metric, comparison, bound))
+    except ValueError as error:
+        raise ValueError(f"has the bound {bound}, which {error}") from None
