@@ -1,0 +1,157 @@
+"""A private port universe: user, network and PID namespaces made by this process for itself.
+
+Everything here acts on the calling process, which must be freshly started and single-threaded
+(`unshare` of a user namespace is refused to a process with threads). Without root a user namespace
+gives the rights over the new network namespace and nothing outside it; where the system forbids
+user namespaces, real root makes the network and PID namespaces directly.
+
+Source: unshare(2), user_namespaces(7), pid_namespaces(7), prctl(2), capabilities(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import signal
+import socket
+import struct
+from pathlib import Path
+from typing import Final
+
+from simulator.errors import Refused
+
+CLONE_NEWUSER: Final = 0x1000_0000
+CLONE_NEWPID: Final = 0x2000_0000
+CLONE_NEWNET: Final = 0x4000_0000
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_CAPABILITY_VERSION_3: Final = 0x2008_0522
+_SIOCGIFFLAGS: Final = 0x8913
+_SIOCSIFFLAGS: Final = 0x8914
+_IFF_UP: Final = 0x1
+_NOBODY: Final = 65534
+#: What a system that forbids or has used up its user namespaces answers.
+_FORBIDDEN: Final = frozenset({errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EUSERS})
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the thread that started it ends.
+
+    The signal is cleared by fork and by changes of credentials, so call it after both.
+    """
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
+
+
+def enter_namespaces(*, pid: bool) -> str:
+    """Move this process into a user and network namespace of its own, with loopback up.
+
+    Args:
+        pid: also make a PID namespace; the *next child* becomes its init, whose end ends all.
+
+    Returns:
+        ``user`` when a user namespace gave the rights, ``root`` when real root did.
+
+    Raises:
+        Refused: neither is allowed here; the message names what would mend it.
+    """
+    flags = CLONE_NEWNET | (CLONE_NEWPID if pid else 0)
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        _check(_libc.unshare(CLONE_NEWUSER | flags), "unshare")
+    except OSError as error:
+        if error.errno not in _FORBIDDEN:
+            raise  # EINVAL: this process already has threads, which is our bug
+        if uid != 0:
+            raise Refused(
+                f"This kernel does not let an ordinary user make a namespace ({error.strerror}).\n"
+                "Either allow it (sysctl kernel.unprivileged_userns_clone=1, "
+                "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces > 0) "
+                "or run as root. `portchurn doctor` says which is missing."
+            ) from error
+        try:
+            _check(_libc.unshare(flags), "unshare")
+        except OSError as second:
+            raise Refused(
+                f"Even root may not make a network namespace here ({second.strerror}). "
+                "In a container, start it with CAP_SYS_ADMIN or allow user namespaces."
+            ) from second
+        _loopback_up()
+        return "root"
+    # setgroups must be denied before an unprivileged process may map its group.
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+    _loopback_up()
+    return "user"
+
+
+def _loopback_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        request = struct.pack("16sH14x", b"lo", 0)
+        (flags,) = struct.unpack_from("H", fcntl.ioctl(probe, _SIOCGIFFLAGS, request), 16)
+        fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP))
+
+
+class _CapHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _CapData(ctypes.Structure):
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    )
+
+
+def confine(mode: str) -> None:
+    """Give up every right before any traffic is parsed, for this process and its children.
+
+    Files must be open and settings written before. With ``root`` the process also becomes
+    *nobody*, since there uid 0 would be the host's own.
+    """
+    if mode == "root":
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    header = _CapHeader(_CAPABILITY_VERSION_3, 0)
+    _check(_libc.capset(ctypes.byref(header), ctypes.byref((_CapData * 2)())), "capset")
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
+
+
+def outer_pid() -> int:
+    """This process's pid as the host sees it: /proc is still the host's mount."""
+    return int(Path("/proc/self").readlink().name)
+
+
+def start_ticks(pid: int) -> int:
+    """When a process was started, in clock ticks since boot; with the pid it names it for good.
+
+    Raises:
+        OSError: there is no such process.
+    """
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat[stat.rindex(")") + 2 :].split()[19])
+
+
+def is_alive(pid: int, ticks: int) -> bool:
+    """Whether the process with this pid *and* start time still runs (a zombie does not)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESRCH):
+            return False
+        raise
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return int(fields[19]) == ticks and fields[0] not in ("Z", "X")
