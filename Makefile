@@ -1,0 +1,104 @@
+# portchurn: every task of a developer or a newcomer, each doing its own set-up.
+#
+#   make run      set up if needed, then run the first scenario to its verdict
+#   make test     set up if needed, then everything CI checks
+#   make help     the rest
+#
+# Needs Python 3.11 or newer with pip, and make. Everything is installed into .venv, from
+# requirements files whose every line is pinned and hashed; nothing on the machine is changed.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+SCENARIO ?= scenarios/port-wall.yaml
+ARGS ?=
+# The first of these that is new enough is used; `make PYTHON=/path/to/python3.13 ...` overrides.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
+# Pins come from the ordinary index, whatever this machine's pip is configured to use, so that
+# the hashes are the ones that everybody else gets.
+PLAIN_PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_INDEX_URL PIP_CONFIG_FILE=/dev/null
+COMPILE := $(PLAIN_PIP) $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+	--build-deps-for editable --allow-unsafe --no-header --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test check format pins bench docs clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## install portchurn into .venv (skipped when up to date)
+
+setup-dev: $(VENV)/.ready-dev ## the same with what the tests need
+
+run: setup ## run SCENARIO (default scenarios/port-wall.yaml); more flags in ARGS
+	@$(BIN)/portchurn run $(SCENARIO) $(ARGS)
+
+test: setup-dev check ## format, lint, types, import floors and all tests
+	$(BIN)/pytest $(ARGS)
+
+check: setup-dev ## the checks without the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev ## rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+pins: setup-dev ## compile requirements.txt and requirements-dev.txt again (UPGRADE=1 for newest)
+	sed -i '/^# Compiled by/d' requirements.txt requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.txt pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements.txt \
+		-o requirements-dev.txt pyproject.toml
+	sed -i '1i # Compiled by `make pins` from pyproject.toml: every package pinned, every file of it hashed.' \
+		requirements.txt requirements-dev.txt
+	@! grep -nE '://|^ *--(index-url|extra-index-url|find-links|trusted-host)' requirements*.txt \
+		|| { echo 'make pins: a host name or an index line got into the pins (above)' >&2; exit 1; }
+
+bench: setup ## CPU of one relayed connection, beside HAProxy where it is installed
+	$(BIN)/portchurn bench relay $(ARGS)
+
+docs: setup-dev ## write the generated pages again
+	$(BIN)/portchurn schema --reference > docs/scenario.md.new
+	mv docs/scenario.md.new docs/scenario.md
+
+clean: ## remove .venv and caches; results stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- what the targets above stand on -------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@set -e; \
+	for candidate in $(CANDIDATES); do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			python="$$candidate"; break; \
+		fi; \
+	done; \
+	if [ -z "$${python:-}" ]; then \
+		echo 'portchurn needs Python 3.11 or newer; tried: $(CANDIDATES).' >&2; \
+		echo 'Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)' >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version)"; \
+	if ! "$$python" -m venv $(VENV) >/dev/null 2>&1; then \
+		rm -rf $(VENV); \
+		if ! { "$$python" -m venv --without-pip $(VENV) && \
+			"$$python" -m pip --python $(VENV)/bin/python install --quiet pip; }; then \
+			rm -rf $(VENV); \
+			echo "$$python cannot make a virtual environment." >&2; \
+			echo 'On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; \
+		fi; \
+	fi
+
+# Build isolation would fetch an unpinned hatchling; the pins hold it and what it needs instead.
+$(VENV)/.ready: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo 'Installing the pinned packages (a minute or so the first time)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
