@@ -1,0 +1,1 @@
+"""Results folders: their layout, writing one while it happens, and reading them back."""

@@ -1,0 +1,138 @@
+"""Where a run lives: ``results/<scenario slug>/<run id>/``, with names made by us alone.
+
+No text from a scenario becomes a path: names are slugs of ``[a-z0-9-]``, and what could not be
+kept goes into a short hash. Nothing is written through a symbolic link.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Final
+
+from simulator.clock import monotonic_ns
+from simulator.errors import Refused
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+MANIFEST: Final = "manifest.json"
+SUMMARY: Final = "summary.json"
+SCENARIO: Final = "scenario.yaml"
+PLAN: Final = "plan"
+CONNECTIONS: Final = "connections"
+LATEST: Final = "latest"
+MANIFEST_SCHEMA: Final = "portchurn.run/1"
+LINE_STREAMS: Final = ("samples", "roles", "leases", "events")
+ROW_STREAMS: Final = ("dials", "refusals")
+
+_SLUG_RE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_RUN_ID_RE: Final = re.compile(r"\d{8}-\d{6}(-[a-z0-9]+)*-[0-9a-f]{4}")
+_MAX_SLUG: Final = 64
+#: ``latest`` is our own link; ``example`` is the committed run, which is a run folder's name too.
+_TAKEN_SLUGS: Final = frozenset({LATEST})
+
+
+def is_slug(name: str) -> bool:
+    """Whether a name is safe as one path component: ``[a-z0-9-]``, 1 to 64 characters."""
+    return len(name) <= _MAX_SLUG and _SLUG_RE.fullmatch(name) is not None
+
+
+def is_run_id(name: str) -> bool:
+    """Whether a name has the form of a run id."""
+    return len(name) <= 2 * _MAX_SLUG and _RUN_ID_RE.fullmatch(name) is not None
+
+
+def slug(text: str) -> str:
+    """A safe path component for any text; texts that differ get different slugs.
+
+    Case, blanks, underscores and dots become minus signs. When more than that is lost, eight
+    hexadecimal digits of the text's BLAKE2b are added, so that two texts never share a folder
+    by accident.
+    """
+    plain = re.sub(r"[ _.]", "-", text.lower())
+    made = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if made == plain and is_slug(made) and made not in _TAKEN_SLUGS:
+        return made
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    head = made[: _MAX_SLUG - 9].strip("-") or "run"
+    return f"{head}-{digest}"
+
+
+def new_run_id(started: dt.datetime, variant: str) -> str:
+    """``YYYYMMDD-HHMMSS[-variant slug]-xxxx``; the last four digits tell runs of a second apart.
+
+    Args:
+        started: wall time in UTC, a label.
+        variant: name of the variant as the scenario gives it, "" for none.
+    """
+    salt = hashlib.blake2b(f"{os.getpid()} {monotonic_ns()}".encode(), digest_size=2).hexdigest()
+    middle = [slug(variant)] if variant else []
+    return "-".join([started.strftime("%Y%m%d-%H%M%S"), *middle, salt])
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise Refused(
+            f"{path} is a symbolic link, and results are not written through links; "
+            f"name the real folder with --results"
+        )
+
+
+def make_folder(path: Path, *, exist_ok: bool) -> None:
+    """Create one folder, never through a link.
+
+    Raises:
+        Refused: it cannot be created or is not a folder.
+    """
+    _refuse_link(path)
+    try:
+        path.mkdir(parents=False, exist_ok=exist_ok)
+    except FileNotFoundError:
+        raise Refused(
+            f"the results folder {path} cannot be made: {path.parent} is missing"
+        ) from None
+    except FileExistsError:
+        raise Refused(f"{path} exists and is not a folder; name another with --results") from None
+    except OSError as error:
+        raise Refused(f"the results folder {path} cannot be made: {error.strerror}") from None
+
+
+def prepare_root(root: Path) -> None:
+    """Make sure that runs can be written below ``root`` before anything starts.
+
+    Raises:
+        Refused: it is a file or a link, cannot be created, or cannot be written.
+    """
+    _refuse_link(root)
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"the results folder {root} cannot be made: {error.strerror}") from None
+    make_folder(root, exist_ok=True)
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise Refused(f"the results folder {root} cannot be written; name another with --results")
+
+
+def point_latest(root: Path, folder: Path) -> None:
+    """Let ``root/latest`` point at a run, by a relative link that is replaced in one step.
+
+    Raises:
+        Refused: something that is not a link has the name.
+    """
+    link = root / LATEST
+    try:
+        if not stat.S_ISLNK(link.lstat().st_mode):
+            raise Refused(f"{link} is in the way: it should be the link to the newest run")
+    except FileNotFoundError:
+        pass
+    fresh = root / f".{LATEST}-{folder.name}"
+    try:
+        fresh.symlink_to(folder.relative_to(root))
+        fresh.replace(link)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise Refused(f"{link} cannot be written: {error.strerror}") from None
