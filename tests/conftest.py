@@ -1,0 +1,137 @@
+"""What all tests share: both event loops, and a look around for what a run left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import uvloop
+
+from simulator.kernel.leftovers import TEMP_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+#: Host settings that a scenario changes inside its namespace, and never outside.
+HOST_SYSCTLS = ("ip_local_port_range", "tcp_tw_reuse", "tcp_tw_reuse_delay")
+#: How long the kernel may take to finish the end of a killed namespace.
+SETTLE_S = 5.0
+TEST_VARIABLE = "PORTCHURN_TEST"
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run each async test once on each loop."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a run could leave behind, as seen from the test process."""
+
+    processes: frozenset[str]
+    namespaces: frozenset[str]
+    links: frozenset[str]
+    sysctls: tuple[str | None, ...]
+    descriptors: frozenset[str]
+    temp_files: frozenset[str]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
+
+
+def _is_ours(process: psutil.Process, tag: str) -> bool:
+    """A descendant, or a process that inherited the tag and was then given to init."""
+    try:
+        return tag.encode() in Path(f"/proc/{process.pid}/environ").read_bytes()
+    except OSError:
+        return False
+
+
+def _processes(tag: str) -> frozenset[str]:
+    me = psutil.Process()
+    found = {child.pid: child for child in me.children(recursive=True)}
+    for process in psutil.process_iter():
+        if process.pid != me.pid and _is_ours(process, tag):
+            found[process.pid] = process
+    names = set()
+    for process in found.values():
+        try:
+            names.add(f"{process.pid} {process.name()} ({process.status()})")
+        except psutil.NoSuchProcess:
+            continue
+    return frozenset(names)
+
+
+def _descriptors() -> frozenset[str]:
+    seen = set()
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            seen.add(f"{link.name} -> {os.readlink(link)}")  # noqa: PTH115 - kept as text
+        except OSError:  # the descriptor that lists this folder
+            continue
+    return frozenset(seen)
+
+
+def look_around(tag: str) -> Surroundings:
+    """Take note of everything a run of this test process could change."""
+    named = Path("/run/netns")
+    return Surroundings(
+        processes=_processes(tag),
+        namespaces=frozenset(p.name for p in named.iterdir()) if named.is_dir() else frozenset(),
+        links=frozenset(p.name for p in Path("/sys/class/net").iterdir()),
+        sysctls=tuple(_read(Path("/proc/sys/net/ipv4") / name) for name in HOST_SYSCTLS),
+        descriptors=_descriptors(),
+        temp_files=frozenset(
+            path.name for path in Path(tempfile.gettempdir()).glob(f"{TEMP_PREFIX}{os.getpid()}-*")
+        ),
+    )
+
+
+def differences(before: Surroundings, after: Surroundings) -> list[str]:
+    """What is there after a test and was not before, one line each."""
+    found = [
+        f"{what} left behind: {item}"
+        for what in ("processes", "namespaces", "links", "descriptors", "temp_files")
+        for item in sorted(getattr(after, what) - getattr(before, what))
+    ]
+    found += [
+        f"host setting {name} changed: {old} -> {new}"
+        for name, old, new in zip(HOST_SYSCTLS, before.sysctls, after.sysctls, strict=True)
+        if old != new
+    ]
+    return found
+
+
+@pytest.fixture
+def assert_clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail the test when it left a process, namespace, link, setting, descriptor or file."""
+    tag = f"{TEST_VARIABLE}={uuid.uuid4().hex}"
+    monkeypatch.setenv(*tag.split("=", 1))
+    before = look_around(tag)
+    yield
+    deadline = monotonic() + SETTLE_S
+    while found := differences(before, look_around(tag)):
+        if monotonic() > deadline:
+            pytest.fail("not clean after the test:\n" + "\n".join(found))
+        sleep(0.02)  # the kernel is still ending what was killed
+
+
+@pytest.fixture(autouse=True)
+def _clean_after_namespace_tests(request: pytest.FixtureRequest) -> None:
+    """Tests that make namespaces are always looked after."""
+    if request.node.get_closest_marker("namespace"):
+        request.getfixturevalue("assert_clean")
