@@ -1,0 +1,346 @@
+"""A backend process: hundreds of real TCP servers, each on a port it bound itself and keeps.
+
+All listeners and connections of the process share one epoll descriptor, which is registered with
+the asyncio loop (an epoll descriptor is itself pollable), so that stock asyncio and uvloop drive
+the same code and every errno is seen here. Ports are taken by binding, never by probing: a
+candidate that somebody else holds is a lost race, counted, and the next candidate is tried.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import socket
+from collections import Counter, deque
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final
+
+from simulator.clock import monotonic_ns
+from simulator.live.role import Role
+from simulator.live.wire import ANSWER, ANSWER_MAGIC, FLAG_CLOSE, REQUEST, REQUEST_MAGIC
+from simulator.kernel.timer import Timer
+from simulator.ports.lease import (
+    Lease,
+    kernel_candidates,
+    permanent_candidates,
+    random_candidates,
+)
+from simulator.ports.range import PortRange
+from simulator.seeds import pure_random
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+    from simulator.live.channel import Message
+    from simulator.live.settings import BackendRole
+
+_ACCEPTS_PER_WAKEUP: Final = 128
+_EVENTS_PER_WAKEUP: Final = 512
+_READ_BYTES: Final = 1 << 16
+_BODY: Final = bytes(1 << 16)
+_ACCEPT_PAUSE_NS: Final = 50_000_000
+
+
+class _Connection:
+    """One accepted connection: what has been read, what is still to be written."""
+
+    __slots__ = ("answering", "backend", "body_left", "buffer", "closing", "eof", "head", "out_left")
+
+    def __init__(self, backend: int) -> None:
+        self.backend = backend
+        self.buffer = b""
+        self.body_left = 0  # bytes of the current request's body still to come
+        self.head: tuple[int, int, int] | None = None  # answer bytes, flags, service ns
+        self.answering = False  # a request is being served; later ones wait in the buffer
+        self.out_left = 0  # bytes of the answer's body still to be sent
+        self.closing = False
+        self.eof = False
+
+
+class BackendServers(Role):
+    """The backends of one process."""
+
+    kind = "backend"
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        index: int,
+        settings: BackendRole,
+    ) -> None:
+        super().__init__(loop, sock, index)
+        self._settings = settings
+        self._epoll = select.epoll()
+        self._timer = Timer()
+        self._listeners: dict[int, tuple[socket.socket, int]] = {}
+        self._refusing: list[socket.socket] = []
+        self._connections: dict[int, _Connection] = {}
+        self._due: list[tuple[int, int, int]] = []  # service ends: (time, serial, descriptor)
+        self._serial = 0
+        self._serial_of: dict[int, int] = {}
+        self._accept_again: deque[tuple[int, int]] = deque()  # (time, listener)
+        self.leases: list[Lease] = []
+        self.accepted = 0
+        self.answered = 0
+        self.dropped = 0
+        self.accept_errors: Counter[int] = Counter()
+
+    async def prepare(self) -> Message:
+        """Bind every listener, keep it, and say which port each backend got."""
+        for position, backend in enumerate(self._settings.ids):
+            self._open_listener(backend, self._settings.addresses[position])
+        self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self.loop.add_reader(self._epoll.fileno(), self._wake)
+        return {
+            "leases": [
+                [one.backend, one.address, one.port, one.from_ns, one.lost_races]
+                for one in self.leases
+            ]
+        }
+
+    def _candidates(self, backend: int) -> Iterator[int]:
+        settings = self._settings
+        if settings.allocator == "kernel":
+            return kernel_candidates()
+        ports = PortRange(settings.first, settings.last)
+        if settings.allocator == "random":
+            return random_candidates(ports, pure_random(settings.seed, "listener", backend))
+        return permanent_candidates(ports, backend)
+
+    def _open_listener(self, backend: int, address: str) -> None:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        lost = 0
+        for port in self._candidates(backend):
+            try:
+                listener.bind((address, port))
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                lost += 1
+        else:
+            raise RuntimeError(
+                f"backend {backend} found no free port on {address} after {lost} candidates"
+            )
+        bound = listener.getsockname()[1]
+        if backend in self._settings.refusing:
+            self._refusing.append(listener)  # holds its port; without listen() the kernel refuses
+        else:
+            listener.listen(self._settings.backlog)
+            self._listeners[listener.fileno()] = (listener, backend)
+            self._epoll.register(listener.fileno(), select.EPOLLIN)
+        self.leases.append(
+            Lease(
+                backend=backend,
+                address=address,
+                port=bound,
+                allocator=self._settings.allocator,
+                from_ns=monotonic_ns(),
+                lost_races=lost,
+            )
+        )
+
+    def counters(self) -> Message:
+        """Cumulative counters of all backends of this process."""
+        return {
+            "accepted": self.accepted,
+            "active": len(self._connections),
+            "answered": self.answered,
+            "dropped": self.dropped,
+            "accept_errors": {
+                errno.errorcode.get(code, str(code)): n for code, n in self.accept_errors.items()
+            },
+            "fds": len(self._connections) + len(self._listeners) + len(self._refusing),
+        }
+
+    def on_quit(self) -> Message:
+        """Close everything; listeners give their ports back now."""
+        self.loop.remove_reader(self._epoll.fileno())
+        for descriptor in self._connections:
+            os.close(descriptor)
+        self._connections.clear()
+        for listener, _ in self._listeners.values():
+            listener.close()
+        for listener in self._refusing:
+            listener.close()
+        self._epoll.close()
+        self._timer.close()
+        return {"released_ns": monotonic_ns()}
+
+    # The reactor.
+
+    def _wake(self) -> None:
+        connections = self._connections
+        for descriptor, events in self._epoll.poll(0, _EVENTS_PER_WAKEUP):
+            if descriptor in connections:
+                if events & select.EPOLLOUT:
+                    self._write(descriptor)
+                if events & ~select.EPOLLOUT and descriptor in connections:
+                    self._read(descriptor)
+            elif descriptor in self._listeners:
+                self._accept(descriptor)
+            else:
+                self._timer.acknowledge()
+        self._serve_due()
+
+    def _accept(self, descriptor: int) -> None:
+        listener, backend = self._listeners[descriptor]
+        pace = self._settings.accept_every_ns
+        for _ in range(1 if pace else _ACCEPTS_PER_WAKEUP):
+            try:
+                accepted, _peer = listener._accept()  # type: ignore[attr-defined] # noqa: SLF001
+            except BlockingIOError:
+                return
+            except OSError as error:
+                code = error.errno or 0
+                self.accept_errors[code] += 1
+                if code in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._rest(descriptor, _ACCEPT_PAUSE_NS)
+                    return
+                continue
+            os.set_blocking(accepted, False)
+            self.accepted += 1
+            self._connections[accepted] = _Connection(backend)
+            self._epoll.register(accepted, select.EPOLLIN)
+        if pace:
+            self._rest(descriptor, pace)
+
+    def _rest(self, descriptor: int, for_ns: int) -> None:
+        """Leave a listener alone for a while, so that a full level-triggered queue cannot spin."""
+        self._epoll.unregister(descriptor)
+        self._accept_again.append((monotonic_ns() + for_ns, descriptor))
+        self._arm()
+
+    def _read(self, descriptor: int) -> None:
+        connection = self._connections[descriptor]
+        try:
+            data = os.read(descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(descriptor)
+            return
+        if not data:
+            connection.eof = True
+            if connection.answering or connection.out_left:
+                self._epoll.modify(descriptor, 0)  # a half-closed client still gets its answer
+            else:
+                self._close(descriptor)
+            return
+        connection.buffer = connection.buffer + data if connection.buffer else data
+        if not connection.answering:
+            self._parse(descriptor, connection)
+
+    def _parse(self, descriptor: int, connection: _Connection) -> None:
+        """Take the next whole request out of the buffer, if there is one."""
+        buffer = connection.buffer
+        if connection.head is None:
+            if len(buffer) < REQUEST.size:
+                return
+            magic, body, answer, flags, service_ns = REQUEST.unpack_from(buffer)
+            if magic != REQUEST_MAGIC:
+                self._drop(descriptor)
+                return
+            connection.head = (answer, flags, service_ns)
+            connection.body_left = body
+            buffer = buffer[REQUEST.size :]
+        taken = min(connection.body_left, len(buffer))
+        connection.body_left -= taken
+        connection.buffer = buffer[taken:]
+        if connection.body_left:
+            return
+        connection.answering = True
+        service_ns = connection.head[2]
+        if service_ns:
+            self._serial += 1
+            self._serial_of[descriptor] = self._serial
+            heappush(self._due, (monotonic_ns() + service_ns, self._serial, descriptor))
+            self._arm()
+        else:
+            self._answer(descriptor, connection)
+
+    def _answer(self, descriptor: int, connection: _Connection) -> None:
+        assert connection.head is not None
+        answer_bytes = connection.head[0]
+        head = ANSWER.pack(ANSWER_MAGIC, connection.backend, answer_bytes)
+        connection.out_left = answer_bytes
+        first = head + _BODY[: min(answer_bytes, len(_BODY) - len(head))]
+        try:
+            sent = os.write(descriptor, first)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._drop(descriptor)
+            return
+        if sent < len(head):
+            # Twelve bytes did not fit: only a peer that never reads gets here.
+            self._drop(descriptor)
+            return
+        connection.out_left -= sent - len(head)
+        if connection.out_left:
+            self._write(descriptor)
+        else:
+            self._answered(descriptor, connection)
+
+    def _write(self, descriptor: int) -> None:
+        connection = self._connections[descriptor]
+        while connection.out_left:
+            try:
+                sent = os.write(descriptor, _BODY[: connection.out_left])
+            except BlockingIOError:
+                wanted = select.EPOLLOUT if connection.eof else select.EPOLLIN | select.EPOLLOUT
+                self._epoll.modify(descriptor, wanted)
+                return
+            except OSError:
+                self._drop(descriptor)
+                return
+            connection.out_left -= sent
+        if not connection.eof:
+            self._epoll.modify(descriptor, select.EPOLLIN)
+        if connection.answering:
+            self._answered(descriptor, connection)
+
+    def _answered(self, descriptor: int, connection: _Connection) -> None:
+        assert connection.head is not None
+        self.answered += 1
+        flags = connection.head[1]
+        connection.head = None
+        connection.answering = False
+        if flags & FLAG_CLOSE or (connection.eof and not connection.buffer):
+            self._close(descriptor)
+        elif connection.buffer:
+            self._parse(descriptor, connection)
+
+    def _close(self, descriptor: int) -> None:
+        self._serial_of.pop(descriptor, None)
+        del self._connections[descriptor]
+        os.close(descriptor)  # epoll forgets a descriptor when its last reference is closed
+
+    def _drop(self, descriptor: int) -> None:
+        self.dropped += 1
+        self._close(descriptor)
+
+    # Time.
+
+    def _serve_due(self) -> None:
+        now = monotonic_ns()
+        due = self._due
+        while due and due[0][0] <= now:
+            _, serial, descriptor = heappop(due)
+            if self._serial_of.get(descriptor) == serial:
+                del self._serial_of[descriptor]
+                self._answer(descriptor, self._connections[descriptor])
+        again = self._accept_again
+        while again and again[0][0] <= now:
+            _, descriptor = again.popleft()
+            with contextlib.suppress(FileExistsError):
+                self._epoll.register(descriptor, select.EPOLLIN)
+        self._arm()
+
+    def _arm(self) -> None:
+        times = [queue[0][0] for queue in (self._due, self._accept_again) if queue]
+        self._timer.set(min(times) if times else None)

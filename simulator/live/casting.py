@@ -1,0 +1,209 @@
+"""From a scenario to the roles of its crew: who has which addresses, ports and share of the work.
+
+Every party has addresses of its own in 127.0.0.0/8, so that a socket tells by its addresses alone
+which hop it belongs to. (All of 127/8 is local on Linux; nothing needs to be configured.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from simulator.live.settings import (
+    BackendRole,
+    BalancerRole,
+    ClientRole,
+    CrewSettings,
+    HopView,
+    RoleSpec,
+    SamplerRole,
+    SourceSettings,
+)
+from simulator.kernel.sysctls import settings_for
+from simulator.preflight import hop_budgets
+from simulator.records import Hop
+from simulator.seeds import stream_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.scenario.schema import Scenario, Source
+
+CLIENT_PREFIX: Final = (127 << 8) | 1
+FRONT_PREFIX: Final = (127 << 8) | 2
+BALANCER_PREFIX: Final = (127 << 8) | 3
+BACKEND_PREFIX: Final = (127 << 8) | 4
+#: Outside the dynamic range on purpose: a fixed service port must not be one that is handed out.
+FRONT: Final = ("127.2.0.1", 8080)
+_HOSTS_PER_OCTET: Final = 250
+
+
+def addresses(prefix: int, count: int) -> tuple[str, ...]:
+    """The first ``count`` host addresses below a 16-bit prefix: 127.1.0.1, 127.1.0.2, ..."""
+    high, low = divmod(prefix, 256)
+    return tuple(
+        f"{high}.{low}.{at // _HOSTS_PER_OCTET}.{at % _HOSTS_PER_OCTET + 1}" for at in range(count)
+    )
+
+
+def client_addresses(scenario: Scenario) -> tuple[str, ...]:
+    """Source addresses of the clients, by the index that records use."""
+    return addresses(CLIENT_PREFIX, scenario.clients.source.addresses)
+
+
+def backend_addresses(scenario: Scenario) -> tuple[str, ...]:
+    """Listening address of each backend, by id: spread over the addresses in turn."""
+    pool = addresses(BACKEND_PREFIX, scenario.backends.addresses)
+    return tuple(pool[backend % len(pool)] for backend in range(scenario.backends.count))
+
+
+def _source(
+    scenario: Scenario, source: Source, prefix: int, name: str, worker: int, workers: int
+) -> SourceSettings:
+    ports = source.range or scenario.kernel.port_range
+    if source.ports in ("userspace", "permanent"):
+        ports = ports.slice(worker, workers)  # workers never meet on a port
+    return SourceSettings(
+        addresses=addresses(prefix, source.addresses),
+        mode=source.ports,
+        pick=source.pick,
+        first=ports.first,
+        last=ports.last,
+        seed=stream_key(scenario.seed, name, worker) >> 65,
+    )
+
+
+def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
+    backends = scenario.backends
+    listen = backends.listen_range
+    where = backend_addresses(scenario)
+    specs = []
+    for index in range(min(backends.processes, backends.count)):
+        ids = tuple(range(index, backends.count, backends.processes))
+        settings = BackendRole(
+            ids=ids,
+            addresses=tuple(where[one] for one in ids),
+            allocator=backends.ports,
+            first=listen.first if listen else 0,
+            last=listen.last if listen else 0,
+            seed=stream_key(scenario.seed, "listeners") >> 65,
+            backlog=backends.backlog,
+            accept_every_ns=backends.accept_every,
+            refusing=tuple(one for one in ids if one < backends.refusing),
+        )
+        specs.append(
+            RoleSpec(
+                kind="backend",
+                index=index,
+                settings=settings,
+                descriptors=backends.descriptors,
+                loop=loop,
+            )
+        )
+    return specs
+
+
+def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
+    balancer = scenario.balancer
+    if balancer.driver == "none":
+        return []
+    return [
+        RoleSpec(
+            kind="balancer",
+            index=index,
+            settings=BalancerRole(
+                front=FRONT,
+                reuse_port=balancer.workers > 1,
+                policy=balancer.policy.name,
+                choices=balancer.policy.choices,
+                source=_source(
+                    scenario, balancer.source, BALANCER_PREFIX, "balancer", index, balancer.workers
+                ),
+                connect_timeout_ns=balancer.connect_timeout,
+                idle_timeout_ns=balancer.idle_timeout,
+                retries=balancer.retries,
+                buffer_bytes=balancer.buffer,
+                backlog=balancer.backlog,
+                seed=stream_key(scenario.seed, "policy", index) >> 65,
+            ),
+            descriptors=balancer.descriptors,
+            loop=loop,
+        )
+        for index in range(balancer.workers)
+    ]
+
+
+def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]:
+    clients = scenario.clients
+    ends = []
+    end = 0
+    for phase in scenario.traffic:
+        end += phase.for_ns
+        ends.append(end)
+    return [
+        RoleSpec(
+            kind="client",
+            index=index,
+            settings=ClientRole(
+                workers=clients.processes,
+                folder=str(folder),
+                source=_source(
+                    scenario, clients.source, CLIENT_PREFIX, "client", index, clients.processes
+                ),
+                front=None if scenario.balancer.driver == "none" else FRONT,
+                policy=scenario.balancer.policy.name,
+                choices=scenario.balancer.policy.choices,
+                close=scenario.balancer.close,
+                timeout_ns=clients.timeout,
+                seed=stream_key(scenario.seed, "client-policy", index) >> 65,
+                hold_phases=tuple(
+                    at for at, phase in enumerate(scenario.traffic) if phase.hold is not None
+                ),
+                phase_end_ns=tuple(ends),
+            ),
+            descriptors=clients.descriptors,
+            loop=loop,
+        )
+        for index in range(clients.processes)
+    ]
+
+
+def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
+    prefixes = {
+        Hop.CLIENT_BALANCER.label: FRONT_PREFIX,
+        Hop.BALANCER_BACKEND.label: BACKEND_PREFIX,
+        Hop.CLIENT_BACKEND.label: BACKEND_PREFIX,
+    }
+    return tuple(
+        HopView(
+            name=hop.name,
+            destination_prefix=prefixes[hop.name],
+            per=hop.per,
+            budget=hop.budget,
+            groups=hop.groups,
+        )
+        for hop in hop_budgets(scenario)
+    )
+
+
+def cast(scenario: Scenario, folder: Path, loop: str = "uvloop") -> CrewSettings:
+    """All roles of one run.
+
+    Args:
+        folder: the run's folder, whose ledger the generators map.
+        loop: ``uvloop`` or ``asyncio``, for every role.
+    """
+    sampler = RoleSpec(
+        kind="sampler",
+        index=0,
+        settings=SamplerRole(every_ns=scenario.sampling.every, hops=_hop_views(scenario)),
+        loop=loop,
+    )
+    return CrewSettings(
+        sysctls=settings_for(scenario.kernel),
+        roles=(
+            *_backend_roles(scenario, loop),
+            *_balancer_roles(scenario, loop),
+            *_client_roles(scenario, folder, loop),
+            sampler,
+        ),
+    )

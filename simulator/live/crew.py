@@ -1,0 +1,263 @@
+"""The crew: the processes of one run, alone in their namespaces, under a PID 1 of our own.
+
+Started as ``python -m simulator.live.crew CONTROL_FD ROLE_FD...``. The first process enters the
+namespaces and waits; its only child is PID 1 in there, which writes the settings, forks one
+process for each role and reaps them. Everything a run creates lives below that PID 1:
+
+* the conductor dies  -> the kernel kills the waiting process (parent-death signal)
+* that one dies       -> the kernel kills PID 1 (parent-death signal; an alive-pipe covers the gap
+  between fork and prctl)
+* PID 1 dies          -> the kernel kills every process of the namespace, and with the last one the
+  network namespace goes, with all its sockets and settings.
+
+So `kill -9` of any of them leaves nothing. Roles are forked, not started anew: they share the
+imported modules and the mapped ledger, and rights are given up once, before the first of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from simulator.errors import EXIT_INTERNAL, EXIT_OK, Refused
+from simulator.kernel import namespace, sysctls
+from simulator.live.channel import Decoder, Message, encode
+from simulator.live.settings import (
+    BackendRole,
+    BalancerRole,
+    ClientRole,
+    CrewSettings,
+    RoleSpec,
+    SamplerRole,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from simulator.live.ledger import Ledger
+    from simulator.live.role import Role
+
+_POLL_MS: Final = 1000
+
+
+class _Control:
+    """The blocking end of the control channel, before and beside any event loop."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.sock = socket.socket(fileno=descriptor)
+        self._decoder = Decoder()
+
+    def receive(self) -> Message:
+        """The next message.
+
+        Raises:
+            ConnectionError: the conductor is gone.
+        """
+        while True:
+            data = self.sock.recv(1 << 18)
+            if not data:
+                raise ConnectionError("the conductor is gone")
+            frames = self._decoder.feed(data)
+            if frames:
+                return frames[0][0]
+
+    def send(self, head: Message) -> None:
+        """Send one message whole."""
+        self.sock.sendall(encode(head))
+
+
+def main(arguments: list[str]) -> int:
+    """Enter the namespaces, become the parent of PID 1, and wait for its end."""
+    control = _Control(int(arguments[0]))
+    role_sockets = [int(text) for text in arguments[1:]]
+    namespace.die_with_parent()
+    first = control.receive()
+    if os.getppid() != first["conductor"]:
+        return EXIT_INTERNAL  # it died before the parent-death signal was set
+    settings = CrewSettings.from_json(first["crew"])
+    try:
+        mode = namespace.enter_namespaces(pid=True)
+    except Refused as refusal:
+        control.send({"is": "refused", "message": str(refusal)})
+        return EXIT_INTERNAL
+    alive_read, alive_write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(alive_write)
+        _as_init(control, role_sockets, alive_read, settings, mode)
+    os.close(alive_read)
+    control.sock.close()
+    for descriptor in role_sockets:
+        os.close(descriptor)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the conductor decides when a run ends
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _as_init(
+    control: _Control, role_sockets: list[int], alive: int, settings: CrewSettings, mode: str
+) -> NoReturn:
+    """PID 1 of the namespace: prepare, fork the roles, reap until the end."""
+    code = EXIT_OK
+    try:
+        namespace.die_with_parent()
+        if select.select([alive], [], [], 0)[0]:
+            os._exit(EXIT_INTERNAL)
+        pids = _start_roles(control, role_sockets, settings, mode)
+        _reap(control, alive, pids)
+    except Refused as refusal:
+        control.send({"is": "refused", "message": str(refusal)})
+        code = EXIT_INTERNAL
+    except ConnectionError:
+        code = EXIT_INTERNAL
+    except Exception:  # noqa: BLE001 - told to the conductor whole, which ends the run
+        control.send({"is": "failed", "traceback": traceback.format_exc()})
+        code = EXIT_INTERNAL
+    os._exit(code)
+
+
+def _start_roles(
+    control: _Control, role_sockets: list[int], settings: CrewSettings, mode: str
+) -> dict[int, RoleSpec]:
+    sysctls.write_settings(settings.sysctls)
+    wrong = sysctls.differences(settings.sysctls)
+    if wrong:
+        raise Refused("The kernel did not keep these settings:\n  " + "\n  ".join(wrong))
+    found = sysctls.read_settings()
+    ledger = _open_ledger(settings)
+    _import_roles(settings)
+    namespace.confine(mode)
+    gc.collect()
+    gc.freeze()  # what is loaded now is shared by all roles and never garbage
+    pids: dict[int, RoleSpec] = {}
+    for spec, descriptor in zip(settings.roles, role_sockets, strict=True):
+        pid = os.fork()
+        if pid == 0:
+            others = [one for one in role_sockets if one != descriptor]
+            _as_role(control, others, spec, descriptor, ledger)
+        pids[pid] = spec
+    for descriptor in role_sockets:
+        os.close(descriptor)
+    control.send({"is": "crew", "mode": mode, "sysctls": found, "init": namespace.outer_pid()})
+    return pids
+
+
+def _open_ledger(settings: CrewSettings) -> Ledger | None:
+    for spec in settings.roles:
+        if isinstance(spec.settings, ClientRole):
+            from simulator.live.ledger import Ledger
+
+            return Ledger(Path(spec.settings.folder))
+    return None
+
+
+def _import_roles(settings: CrewSettings) -> None:
+    """Load once, before the forks, what the roles will need."""
+    import simulator.live.backend
+    import simulator.live.balancers.own
+    import simulator.live.client
+    import simulator.live.sampler  # noqa: F401
+
+    if any(spec.loop == "uvloop" for spec in settings.roles):
+        import uvloop  # noqa: F401
+
+
+def _as_role(
+    control: _Control,
+    others: list[int],
+    spec: RoleSpec,
+    descriptor: int,
+    ledger: Ledger | None,
+) -> NoReturn:
+    code = EXIT_INTERNAL
+    try:
+        control.sock.close()
+        for other in others:
+            os.close(other)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        from simulator.live.role import limit_descriptors, new_loop, run_role
+
+        limit_descriptors(spec.descriptors)
+        gc.set_threshold(200_000, 20, 20)
+        loop = new_loop(spec.loop)
+        role = build_role(loop, socket.socket(fileno=descriptor), spec, ledger)
+        run_role(role)
+        code = EXIT_OK
+    except Exception:  # noqa: BLE001 - PID 1 reports the exit code, stderr holds the traceback
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def build_role(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, spec: RoleSpec, ledger: Ledger | None
+) -> Role:
+    """The role object for a specification."""
+    settings: Any = spec.settings
+    if isinstance(settings, BackendRole):
+        from simulator.live.backend import BackendServers
+
+        return BackendServers(loop, sock, spec.index, settings)
+    if isinstance(settings, BalancerRole):
+        from simulator.live.balancers.own import OwnBalancer
+
+        return OwnBalancer(loop, sock, spec.index, settings)
+    if isinstance(settings, ClientRole):
+        from simulator.live.client import LoadClient
+
+        assert ledger is not None
+        return LoadClient(loop, sock, spec.index, settings, ledger)
+    assert isinstance(settings, SamplerRole)
+    from simulator.live.sampler import Sampler
+
+    return Sampler(loop, sock, spec.index, settings)
+
+
+def _reap(control: _Control, alive: int, pids: dict[int, RoleSpec]) -> None:
+    """Report every role that ends; end when the conductor or our parent is gone.
+
+    Orphans of the namespace become our children too and are reaped without a word.
+    """
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    poll = select.poll()
+    for descriptor in (control.sock.fileno(), alive, wake_read):
+        poll.register(descriptor, select.POLLIN)
+    running = dict(pids)
+    while True:
+        running = _reap_now(control, running)
+        for descriptor, _ in poll.poll(_POLL_MS):
+            if descriptor == wake_read:
+                os.read(wake_read, 4096)
+            elif descriptor == alive or control.receive().get("do") == "quit":
+                return  # leaving ends every process of the namespace
+
+
+def _reap_now(control: _Control, running: dict[int, RoleSpec]) -> dict[int, RoleSpec]:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return running
+        if pid == 0:
+            return running
+        spec = running.pop(pid, None)
+        if spec is not None:
+            code = os.waitstatus_to_exitcode(status)
+            control.send({"is": "exited", "role": spec.kind, "index": spec.index, "code": code})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

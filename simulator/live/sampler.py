@@ -1,0 +1,245 @@
+"""The sampler: how many tuples of each hop are in use, in which state, several times a second.
+
+A sample is one dump of the namespace's socket table, grouped by what competes for the same ports:
+(source, destination address, destination port), or the source address alone where a port can
+serve one destination only (early bind). Only the end that connected holds an ephemeral port, so
+only that end counts as *in use*; the accepting ends are reported apart.
+
+The sampler watches its own cost. When reading takes more than its share of a core it samples less
+often and says so in every sample, since a measurement that slows its object is not one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import process_time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from simulator.clock import monotonic_ns
+from simulator.kernel.counters import read_counters, read_time_wait_count
+from simulator.kernel.sockdiag import (
+    ALL_STATES,
+    ESTABLISHED,
+    LISTEN,
+    TIME_WAIT,
+    SocketDiag,
+    SocketTable,
+)
+from simulator.live.role import Role
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+
+    from simulator.live.channel import Message
+    from simulator.live.settings import HopView, SamplerRole
+
+#: Most of one core that sampling may take before the interval is stretched.
+CORE_SHARE: Final = 0.05
+_LONGEST_NS: Final = 10_000_000_000
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Sockets of one hop's connecting ends by competing group; arrays of one entry per group."""
+
+    keys: Array
+    in_use: Array
+    established: Array
+    time_wait: Array
+
+
+def dotted(address: int) -> str:
+    """An IPv4 address in its usual form."""
+    return ".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def group_tuples(table: SocketTable, chosen: Array, per: str) -> _Groups:
+    """Count the chosen sockets by the group that shares one budget.
+
+    Args:
+        chosen: boolean, one entry per socket of the table.
+        per: ``tuple`` or ``address``, as in `HopView`.
+    """
+    source = table.source[chosen].astype(np.uint64)
+    if per == "tuple":
+        # Within a hop the upper halves of both addresses are fixed, so 48 bits name the group.
+        keys = (
+            ((source & np.uint64(0xFFFF)) << np.uint64(32))
+            | ((table.destination[chosen].astype(np.uint64) & np.uint64(0xFFFF)) << np.uint64(16))
+            | table.dport[chosen].astype(np.uint64)
+        )
+    else:
+        keys = source & np.uint64(0xFFFF)
+    unique, inverse = np.unique(keys, return_inverse=True)
+    state = table.state[chosen]
+    size = len(unique)
+    return _Groups(
+        keys=unique,
+        in_use=np.bincount(inverse, minlength=size),
+        established=np.bincount(inverse[state == ESTABLISHED], minlength=size),
+        time_wait=np.bincount(inverse[state == TIME_WAIT], minlength=size),
+    )
+
+
+class HopCounter:
+    """One hop's tuples over time; remembers which local ports were ever seen."""
+
+    def __init__(self, view: HopView) -> None:
+        self.view = view
+        self._seen = np.zeros(65536, dtype=bool)
+        self._distinct = 0
+
+    def count(self, table: SocketTable) -> dict[str, Any]:
+        """What one sample says of this hop (docs/records.md, ``samples.jsonl``)."""
+        prefix = np.uint32(self.view.destination_prefix)
+        connecting = (table.destination >> np.uint32(16) == prefix) & (table.dport != 0)
+        accepting = (table.source >> np.uint32(16) == prefix) & (table.state != LISTEN)
+        groups = group_tuples(table, connecting, self.view.per)
+        self._seen[table.sport[connecting]] = True
+        distinct = int(self._seen.sum())
+        new, self._distinct = distinct - self._distinct, distinct
+        return {
+            "groups": len(groups.keys),
+            "budget": self.view.budget,
+            "in_use": int(groups.in_use.sum()),
+            **self._states(table, connecting),
+            "worst": self._worst(table, connecting, groups),
+            "accept_side": self._states(table, accepting),
+            "new_ports": new,
+            "distinct_ports": distinct,
+        }
+
+    @staticmethod
+    def _states(table: SocketTable, chosen: Array) -> dict[str, int]:
+        state = table.state[chosen]
+        established = int((state == ESTABLISHED).sum())
+        waiting = int((state == TIME_WAIT).sum())
+        return {
+            "established": established,
+            "time_wait": waiting,
+            "other": len(state) - established - waiting,
+        }
+
+    def _worst(self, table: SocketTable, chosen: Array, groups: _Groups) -> dict[str, Any] | None:
+        if not len(groups.keys):
+            return None
+        at = int(groups.in_use.argmax())
+        key = int(groups.keys[at])
+        prefix = self.view.destination_prefix << 16
+        source_prefix = int(table.source[chosen][0]) & 0xFFFF0000
+        destination = None
+        source = source_prefix | key
+        if self.view.per == "tuple":
+            source = source_prefix | key >> 32
+            destination = f"{dotted(prefix | (key >> 16 & 0xFFFF))}:{key & 0xFFFF}"
+        in_use, established, waiting = (
+            int(column[at]) for column in (groups.in_use, groups.established, groups.time_wait)
+        )
+        return {
+            "source": dotted(source),
+            "destination": destination,
+            "in_use": in_use,
+            "established": established,
+            "time_wait": waiting,
+            "other": in_use - established - waiting,
+        }
+
+
+class Sampler(Role):
+    """The role that reads the socket table."""
+
+    kind = "sampler"
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        index: int,
+        settings: SamplerRole,
+    ) -> None:
+        super().__init__(loop, sock, index)
+        self._asked_ns = settings.every_ns
+        self._every_ns = settings.every_ns
+        self._hops = [HopCounter(view) for view in settings.hops]
+        self._diag = SocketDiag()
+        self._before = read_counters()
+        self._next_ns = 0
+        self._samples = 0
+
+    async def prepare(self) -> Message:
+        """Take one sample for nothing, so that the first real one pays no first-use cost."""
+        table = self._diag.dump()
+        for hop in self._hops:
+            hop.count(table)
+        return {"sockets": len(table)}
+
+    def on_start(self) -> None:
+        """Sample at the start and then at every multiple of the interval."""
+        self._next_ns = self.t0_ns
+        self._schedule()
+
+    def _schedule(self) -> None:
+        now = monotonic_ns()
+        while self._next_ns <= now:
+            self._next_ns += self._every_ns
+        self.loop.call_later((self._next_ns - now) / 1e9, self._sample)
+
+    def _sample(self) -> None:
+        if not self.channel.is_open:
+            return
+        self.take()
+        self._schedule()
+
+    def take(self) -> None:
+        """Read the table once and send what it says."""
+        begin = monotonic_ns()
+        cpu = process_time_ns()
+        table = self._diag.dump(ALL_STATES)
+        if not table.complete:
+            table = self._diag.dump(ALL_STATES)  # once again; a table in motion may stay torn
+        hops = {hop.view.name: hop.count(table) for hop in self._hops}
+        counters = read_counters()
+        cost = process_time_ns() - cpu
+        self._samples += 1
+        self.channel.send(
+            {
+                "is": "sample",
+                # The dump reads the table over a stretch of time; its middle is the best label.
+                "t_ns": (begin + monotonic_ns()) // 2 - self.t0_ns,
+                "cost_ns": monotonic_ns() - begin,
+                "cpu_ns": cost,
+                "every_ns": self._every_ns,
+                "sockets": len(table),
+                "complete": table.complete,
+                "tw": read_time_wait_count(),
+                "hops": hops,
+                "counters": {
+                    name: value - self._before.get(name, 0) for name, value in counters.items()
+                },
+            }
+        )
+        self._pace(cost)
+
+    def _pace(self, cost_ns: int) -> None:
+        """Stretch the interval while sampling costs more than its share; shrink it back after."""
+        needed = int(cost_ns / CORE_SHARE)
+        if needed > self._every_ns:
+            self._every_ns = min(_LONGEST_NS, max(needed, self._every_ns))
+        elif self._every_ns > self._asked_ns and needed < self._every_ns // 2:
+            self._every_ns = max(self._asked_ns, self._every_ns // 2)
+
+    def on_quit(self) -> Message:
+        """One last sample, so that counters and peaks include the end."""
+        if self.t0_ns:
+            self.take()
+        self._diag.close()
+        return {"samples": self._samples}
+
+    def counters(self) -> Message:
+        """Samples taken so far."""
+        return {"samples": self._samples, "fds": 0}

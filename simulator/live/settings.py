@@ -1,0 +1,166 @@
+"""What the conductor tells each role of a crew, as plain values that travel as JSON.
+
+A role never sees the scenario file: it gets the part that concerns it, already turned into
+addresses, numbers and paths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """Where connects come from (scenario `Source`), resolved.
+
+    Attributes:
+        addresses: dotted IPv4 addresses, used in turn.
+        mode: scenario `Source.ports`.
+        pick: scenario `Source.pick`.
+        first: first port of the role's own slice (or of the whole range where the kernel picks).
+        last: last port of it.
+        seed: key of the random stream.
+    """
+
+    addresses: tuple[str, ...]
+    mode: str
+    pick: str
+    first: int
+    last: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendRole:
+    """One backend process: which backends it serves and how."""
+
+    ids: tuple[int, ...]
+    addresses: tuple[str, ...]  # one per id
+    allocator: str
+    first: int  # listen range, 0 where the kernel picks
+    last: int
+    permanent_ports: tuple[int, ...] = ()  # one per id for allocator `permanent`
+    seed: int = 0
+    backlog: int = 4096
+    accept_every_ns: int = 0
+    refusing: tuple[int, ...] = ()  # ids that hold their port but do not listen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerRole:
+    """One relay worker."""
+
+    front: tuple[str, int]
+    reuse_port: bool
+    policy: str
+    choices: int
+    source: SourceSettings
+    connect_timeout_ns: int
+    idle_timeout_ns: int
+    retries: int
+    buffer_bytes: int
+    backlog: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRole:
+    """One generator process: rows ``worker, worker + workers, ...`` of the plan are its."""
+
+    workers: int
+    folder: str
+    source: SourceSettings
+    front: tuple[str, int] | None  # None: straight to the backends
+    policy: str
+    choices: int
+    close: str
+    timeout_ns: int
+    seed: int
+    hold_phases: tuple[int, ...] = ()
+    phase_end_ns: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopView:
+    """How the sampler recognises one hop's sockets and counts its tuples.
+
+    Attributes:
+        name: the hop's label.
+        destination_prefix: upper 16 bits of the destination addresses.
+        per: ``tuple`` (source, destination address, destination port) or ``address`` (source
+            address alone, where a port serves one destination only).
+        budget: tuples of one group.
+        groups: how many groups there are.
+    """
+
+    name: str
+    destination_prefix: int
+    per: str
+    budget: int
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerRole:
+    """The sampler of the socket table."""
+
+    every_ns: int
+    hops: tuple[HopView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSpec:
+    """One process of the crew."""
+
+    kind: str  # "backend", "balancer", "client", "sampler"
+    index: int
+    settings: BackendRole | BalancerRole | ClientRole | SamplerRole
+    descriptors: int | None = None
+    loop: str = "uvloop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrewSettings:
+    """Everything PID 1 of a crew needs to know."""
+
+    sysctls: dict[str, str]
+    roles: tuple[RoleSpec, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain lists and mappings."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> CrewSettings:
+        """Back from `to_json`."""
+        return cls(
+            sysctls=data["sysctls"], roles=tuple(_role_from_json(role) for role in data["roles"])
+        )
+
+
+def _source(data: dict[str, Any]) -> SourceSettings:
+    return SourceSettings(**{**data, "addresses": tuple(data["addresses"])})
+
+
+def _role_from_json(data: dict[str, Any]) -> RoleSpec:
+    given = data["settings"]
+    settings: BackendRole | BalancerRole | ClientRole | SamplerRole
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    if data["kind"] == "backend":
+        settings = BackendRole(**values)
+    elif data["kind"] == "balancer":
+        settings = BalancerRole(**{**values, "source": _source(given["source"])})
+    elif data["kind"] == "client":
+        settings = ClientRole(**{**values, "source": _source(given["source"])})
+    else:
+        settings = SamplerRole(
+            every_ns=given["every_ns"], hops=tuple(HopView(**hop) for hop in given["hops"])
+        )
+    return RoleSpec(
+        kind=data["kind"],
+        index=data["index"],
+        settings=settings,
+        descriptors=data["descriptors"],
+        loop=data["loop"],
+    )
