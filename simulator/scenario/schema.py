@@ -8,118 +8,54 @@ arithmetic by `explain`.
 
 from __future__ import annotations
 
+import math
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
-from simulator.ports.range import DYNAMIC, USER, PortRange, parse_port_range
+from simulator.ports.range import DYNAMIC, USER, PortRange
+from simulator.scenario.fields import (
+    MAX_DURATION_NS,
+    Count,
+    Mapping,
+    Ports,
+    RatePerS,
+    ReservedPorts,
+    SizeBytes,
+    TimeNs,
+    Where,
+    about,
+    as_written,
+    exactly_one,
+    time_text,
+)
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
-from simulator.units import NS_PER_S, parse_rate_per_s, parse_size_bytes, parse_time_ns
+from simulator.units import NS_PER_S
 
 MAX_CONNECTIONS = 5_000_000
 MAX_BACKENDS = 16_384
-MAX_DURATION_NS = 3600 * NS_PER_S
-
-
-def _from_text(parse: Any, example: str) -> BeforeValidator:
-    def read(value: Any) -> Any:
-        if isinstance(value, str):
-            return parse(value)
-        raise ValueError(f"needs a unit; write {example}")
-
-    return BeforeValidator(read)
-
-
-def time_text(value_ns: int) -> str:
-    """The shortest exact text of a time, so that a resolved scenario can be read again."""
-    for unit, size in (("s", NS_PER_S), ("ms", 1_000_000), ("us", 1_000)):
-        if value_ns % size == 0:
-            return f"{value_ns // size}{unit}"
-    return f"{value_ns}ns"
-
-
-_TIME_JSON = {"type": "string", "pattern": r"^\s*[0-9][0-9_]*(\.[0-9]+)?\s*(ns|us|µs|ms|s|min|m|h)\s*$"}
-_RATE_JSON = {"type": "string", "pattern": r"^\s*[0-9][0-9_]*(\.[0-9]+)?\s*/\s*(s|sec|min|m|h)\s*$"}
-_SIZE_JSON = {"type": "string", "pattern": r"^\s*[0-9][0-9_]*(\.[0-9]+)?\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)\s*$"}
-_PORTS_JSON = {"type": "string", "pattern": r"^\s*[0-9]{1,5}\s*-\s*[0-9]{1,5}\s*$"}
-
-TimeNs = Annotated[
-    int,
-    _from_text(parse_time_ns, "500ms or 2s"),
-    Field(ge=0, le=MAX_DURATION_NS),
-    PlainSerializer(time_text, when_used="json"),
-    WithJsonSchema(_TIME_JSON),
-]
-RatePerS = Annotated[
-    float,
-    _from_text(parse_rate_per_s, "2000/s"),
-    Field(gt=0, le=1_000_000, allow_inf_nan=False),
-    PlainSerializer(lambda value: f"{value:.9f}".rstrip("0").rstrip(".") + "/s", when_used="json"),
-    WithJsonSchema(_RATE_JSON),
-]
-SizeBytes = Annotated[
-    int,
-    _from_text(parse_size_bytes, "64B or 16KiB"),
-    Field(ge=0, le=1 << 30),
-    PlainSerializer(lambda value: f"{value}B", when_used="json"),
-    WithJsonSchema(_SIZE_JSON),
-]
-Ports = Annotated[
-    InstanceOf[PortRange],
-    _from_text(parse_port_range, "49152-65535"),
-    PlainSerializer(str, when_used="json"),
-    WithJsonSchema(_PORTS_JSON),
-]
-ReservedPorts = Annotated[
-    InstanceOf[PortRange],
-    _from_text(lambda text: parse_port_range(text if "-" in text else f"{text}-{text}"), "'50000' or 50000-50009"),
-    PlainSerializer(str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]{1,5}(\s*-\s*[0-9]{1,5})?\s*$"}),
-]
-Count = Annotated[int, Field(ge=1, strict=True)]
-
-
-class Mapping(BaseModel):
-    """What all mappings share: frozen, no unknown key, defaults checked like given values."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, populate_by_name=True
-    )
-
-
-def _one_of(value: BaseModel, names: tuple[str, ...]) -> None:
-    given = [name for name in names if getattr(value, name) is not None]
-    if len(given) != 1:
-        choices = " or ".join(names)
-        what = "has none of them" if not given else f"has {' and '.join(given)}"
-        raise ValueError(f"needs exactly one of {choices}, but {what}")
 
 
 class Duration(Mapping):
     """A time that may vary: `2ms` alone means constant."""
 
-    constant: TimeNs | None = Field(None, description="always this long")
-    exponential: TimeNs | None = Field(None, description="exponentially distributed with this mean")
+    constant: TimeNs | None = Field(default=None, description="always this long")
+    exponential: TimeNs | None = Field(
+        default=None, description="exponentially distributed with this mean"
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _plain_is_constant(cls, value: Any) -> Any:
+    def _plain_is_constant(cls, value: object) -> object:
+        if isinstance(value, (int, float)):
+            raise ValueError("needs a unit; write 2ms, or {exponential: 2ms}")
         return {"constant": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Duration:
-        _one_of(self, ("constant", "exponential"))
+        exactly_one(self, ("constant", "exponential"))
         return self
 
     @property
@@ -136,19 +72,25 @@ class Rate(Mapping):
 
     @model_validator(mode="before")
     @classmethod
-    def _plain_is_steady(cls, value: Any) -> Any:
+    def _plain_is_steady(cls, value: object) -> object:
+        if isinstance(value, (int, float)):
+            raise ValueError("needs a unit; write 2000/s, or {from: 100/s, to: 2000/s}")
         return {"from": value, "to": value} if isinstance(value, str) else value
 
 
 class Arrivals(Mapping):
     """When connections are due: open loop, whatever happened to those before."""
 
-    constant: Rate | None = Field(None, description="evenly spaced, at a rate or from one to another")
-    poisson: Rate | None = Field(None, description="a Poisson process, at a rate or from one to another")
+    constant: Rate | None = Field(
+        default=None, description="evenly spaced, at a rate or from one to another"
+    )
+    poisson: Rate | None = Field(
+        default=None, description="a Poisson process, at a rate or from one to another"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Arrivals:
-        _one_of(self, ("constant", "poisson"))
+        exactly_one(self, ("constant", "poisson"))
         return self
 
 
@@ -156,7 +98,7 @@ class Hold(Mapping):
     """Open this many connections at a paced rate and keep them to the end of the phase."""
 
     connections: Annotated[Count, Field(le=MAX_CONNECTIONS)] = Field(description="how many to hold")
-    rate: RatePerS = Field("5000/s", description="how fast they are opened")
+    rate: RatePerS = Field(default=as_written("5000/s"), description="how fast they are opened")
 
 
 SourcePortMode = Literal[
@@ -168,10 +110,10 @@ class Source(Mapping):
     """Where connections come from: addresses, and who picks their local port."""
 
     addresses: Annotated[Count, Field(le=4096)] = Field(
-        1, description="source addresses, used in turn; each has a port range of its own"
+        default=1, description="source addresses, used in turn; each has a port range of its own"
     )
     ports: SourcePortMode = Field(
-        "kernel",
+        default="kernel",
         description=(
             "who picks the local port: `kernel` (plain connect), `early-bind` (bind to port 0 "
             "first), `late-bind` (the same with IP_BIND_ADDRESS_NO_PORT), `socket-range` "
@@ -180,22 +122,45 @@ class Source(Mapping):
         ),
     )
     pick: Literal["random", "sequential"] = Field(
-        "random", description="how `userspace` picks from its free ports"
+        default="random", description="how `userspace` picks from its free ports"
     )
     range: Ports | None = Field(
-        None, description="ports for `socket-range`, `userspace` and `permanent`; default: kernel.port_range"
+        default=None,
+        description=(
+            "ports for `socket-range`, `userspace` and `permanent`; default: kernel.port_range"
+        ),
     )
+
+
+def _check_sysctls(sysctls: dict[str, int]) -> dict[str, int]:
+    wrong: list[tuple[Where, str]] = []
+    for name, value in sysctls.items():
+        low, high, _ = ALLOWED_SYSCTLS.get(name, (0, 0, ""))
+        if name == "net.core.somaxconn":
+            wrong.append(((name,), "has a key of its own; write kernel.somaxconn"))
+        elif name not in ALLOWED_SYSCTLS:
+            near = get_close_matches(name, ALLOWED_SYSCTLS, 1)
+            hint = f"did you mean {near[0]}?" if near else "the list is in docs/scenario.md"
+            wrong.append(((name,), f"is not on the list of allowed settings; {hint}"))
+        elif not low <= value <= high:
+            wrong.append(((name,), f"is {value}; it must be within {low}..{high}"))
+    if wrong:
+        raise about(*wrong[0], *wrong[1:])
+    return sysctls
 
 
 class Kernel(Mapping):
     """Settings of the private network namespace; written, read back and recorded."""
 
-    port_range: Ports = Field(str(DYNAMIC), description="ip_local_port_range: ports the kernel hands out")
+    port_range: Ports = Field(
+        default=as_written(str(DYNAMIC)),
+        description="ip_local_port_range: ports the kernel hands out",
+    )
     reserved_ports: tuple[ReservedPorts, ...] = Field(
-        (), max_length=64, description="ip_local_reserved_ports: never handed out"
+        default=(), max_length=64, description="ip_local_reserved_ports: never handed out"
     )
     time_wait: TimeNs = Field(
-        "60s",
+        default=as_written("60s"),
         ge=1_000_000,
         le=60 * NS_PER_S,
         description=(
@@ -203,60 +168,81 @@ class Kernel(Mapping):
             "with tcp_tw_reuse=0; less uses tcp_tw_reuse=1 with tcp_tw_reuse_delay"
         ),
     )
-    somaxconn: Annotated[Count, Field(le=65535)] = Field(4096, description="upper limit of accept queues")
-    sysctls: dict[str, Annotated[int, Field(strict=True)]] = Field(
-        default_factory=dict, max_length=32, description="other settings, from the allowed list only"
+    somaxconn: Annotated[Count, Field(le=65535)] = Field(
+        default=4096, description="upper limit of accept queues"
+    )
+    sysctls: Annotated[
+        dict[str, Annotated[int, Field(strict=True)]], AfterValidator(_check_sysctls)
+    ] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="other settings, from the allowed list only",
     )
 
     @model_validator(mode="after")
-    def _known_sysctls(self) -> Kernel:
-        for name, value in self.sysctls.items():
-            if name not in ALLOWED_SYSCTLS:
-                raise ValueError(f"{name} is not on the list of allowed settings: {', '.join(ALLOWED_SYSCTLS)}")
-            low, high, _ = ALLOWED_SYSCTLS[name]
-            if not low <= value <= high:
-                raise ValueError(f"{name} must be within {low}..{high}, not {value}")
+    def _kernel_would_take_it(self) -> Kernel:
         if self.time_wait < 60 * NS_PER_S and self.time_wait % 1_000_000:
-            raise ValueError("time_wait must be a whole number of milliseconds")
+            raise about("time_wait", "must be a whole number of milliseconds")
+        lowest = self.sysctls.get("net.ipv4.ip_unprivileged_port_start", 1024)
+        if self.port_range.first < lowest:
+            message = f"begins below {lowest}, and the kernel refuses that; begin at {lowest}"
+            raise about("port_range", message)
         return self
 
 
 class Backends(Mapping):
     """Real TCP servers, each listening on a port it was given dynamically."""
 
-    count: Annotated[int, Field(ge=1, le=MAX_BACKENDS, strict=True)] = Field(1, description="how many backends")
-    processes: Annotated[Count, Field(le=64)] = Field(1, description="processes they are spread over")
-    addresses: Annotated[Count, Field(le=256)] = Field(1, description="addresses they are spread over")
-    kind: Literal["request-response"] = Field("request-response", description="what they speak")
+    count: Annotated[int, Field(ge=1, le=MAX_BACKENDS, strict=True)] = Field(
+        default=1, description="how many backends"
+    )
+    processes: Annotated[Count, Field(le=64)] = Field(
+        default=1, description="processes they are spread over"
+    )
+    addresses: Annotated[Count, Field(le=256)] = Field(
+        default=1, description="addresses they are spread over"
+    )
+    kind: Literal["request-response"] = Field(
+        default="request-response", description="what they speak"
+    )
     ports: Literal["kernel", "random", "permanent"] = Field(
-        "kernel",
+        default="kernel",
         description=(
             "who picks the listening port: `kernel` (bind to port 0), `random` (uniform in "
             "`range`), `permanent` (one registered port each, in order)"
         ),
     )
     range: Ports | None = Field(
-        None, description=f"ports for `random` (default {DYNAMIC}) and `permanent` (default {USER})"
+        default=None,
+        description=f"ports for `random` (default {DYNAMIC}) and `permanent` (default {USER})",
     )
     service_time: Duration = Field(
-        default_factory=lambda: Duration(constant="0ms"), description="time between request and answer"
+        default=as_written("0ms"), description="time between request and answer"
     )
-    backlog: Annotated[Count, Field(le=65535)] = Field(4096, description="accept queue asked for")
-    accept_every: TimeNs = Field("0ms", description="least time between two accepts of one backend")
+    backlog: Annotated[Count, Field(le=65535)] = Field(
+        default=4096, description="accept queue asked for"
+    )
+    accept_every: TimeNs = Field(
+        default=as_written("0ms"), description="least time between two accepts of one backend"
+    )
     refusing: Annotated[int, Field(ge=0, strict=True)] = Field(
-        0, description="the first so many backends hold their port but do not listen"
+        default=0, description="the first so many backends hold their port but do not listen"
     )
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
-        None, description="descriptor limit of each backend process"
+        default=None, description="descriptor limit of each backend process"
     )
 
     @model_validator(mode="after")
     def _fits(self) -> Backends:
         if self.refusing > self.count:
-            raise ValueError(f"refusing is {self.refusing}, more than the {self.count} backends there are")
+            raise about(
+                "refusing",
+                f"is {self.refusing}, more than the {self.count} backends there are",
+            )
         ports = self.listen_range
         if ports is not None and self.count > len(ports) * self.addresses:
-            raise ValueError(f"count is {self.count}, more than the {len(ports)} ports of {ports}")
+            where = f"{len(ports)} ports of {ports} on {self.addresses} address(es)"
+            raise about("count", f"is {self.count}, more than the {where}")
         return self
 
     @property
@@ -274,94 +260,132 @@ class Policy(Mapping):
         description="the rule"
     )
     choices: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
-        2, description="how many candidates are compared by `two-choices` and `choices`"
+        default=2, description="how many candidates `choices` compares"
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _short_forms(cls, value: Any) -> Any:
+    def _short_forms(cls, value: object) -> object:
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, dict) and set(value) == {"choices"}:
             return {"name": "choices", **value}
         return value
 
+    @model_validator(mode="after")
+    def _choices_are_used(self) -> Policy:
+        if self.choices != 2 and self.name != "choices":
+            raise about("choices", f"is not used by {self.name}; write {{choices: {self.choices}}}")
+        return self
+
 
 class Balancer(Mapping):
     """The relay between clients and backends, and how it takes source ports toward them."""
 
     driver: Literal["own", "none"] = Field(
-        "own", description="`own` relay, or `none`: clients connect straight to the backends"
+        default="own",
+        description="`own` relay, or `none`: clients connect straight to the backends",
     )
     policy: Policy = Field(
         default_factory=lambda: Policy(name="round-robin"), description="how a backend is picked"
     )
-    workers: Annotated[Count, Field(le=64)] = Field(1, description="relay processes on one port")
-    source: Source = Field(default_factory=Source, description="source addresses and ports toward backends")
+    workers: Annotated[Count, Field(le=64)] = Field(
+        default=1, description="relay processes on one port"
+    )
+    source: Source = Field(
+        default_factory=Source, description="source addresses and ports toward backends"
+    )
     close: Literal["client", "balancer", "backend", "reset"] = Field(
-        "client",
+        default="client",
         description=(
             "who closes first, and so keeps the tuple in TIME_WAIT: `client` (the balancer "
             "passes it on, so both keep one), `balancer` (its idle_timeout ends the connection), "
             "`backend` (nobody's ephemeral port is held), `reset` (nothing is kept anywhere)"
         ),
     )
-    connect_timeout: TimeNs = Field("3s", gt=0, description="longest wait for a backend to accept")
-    retries: Annotated[int, Field(ge=0, le=16, strict=True)] = Field(
-        1, description="further backends tried when a connect fails"
+    connect_timeout: TimeNs = Field(
+        default=as_written("3s"), gt=0, description="longest wait for a backend to accept"
     )
-    idle_timeout: TimeNs = Field("60s", gt=0, description="a connection silent for so long is closed")
-    buffer: SizeBytes = Field("64KiB", ge=1024, description="most bytes held for one direction")
-    backlog: Annotated[Count, Field(le=65535)] = Field(4096, description="accept queue asked for")
+    retries: Annotated[int, Field(ge=0, le=16, strict=True)] = Field(
+        default=1, description="further backends tried when a connect fails"
+    )
+    idle_timeout: TimeNs = Field(
+        default=as_written("60s"), gt=0, description="a connection silent for so long is closed"
+    )
+    buffer: SizeBytes = Field(
+        default=as_written("64KiB"), ge=1024, description="most bytes held for one direction"
+    )
+    backlog: Annotated[Count, Field(le=65535)] = Field(
+        default=4096, description="accept queue asked for"
+    )
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
-        None, description="descriptor limit of each relay process"
+        default=None, description="descriptor limit of each relay process"
     )
 
 
 class Clients(Mapping):
     """The load generator: open loop, several processes and source addresses."""
 
-    processes: Annotated[Count, Field(le=64)] = Field(1, description="generator processes")
+    processes: Annotated[Count, Field(le=64)] = Field(default=1, description="generator processes")
     source: Source = Field(
         default_factory=lambda: Source(addresses=16, ports="userspace"),
         description="source addresses and ports of the clients",
     )
-    timeout: TimeNs = Field("10s", gt=0, description="longest wait for a connect or an answer")
+    timeout: TimeNs = Field(
+        default=as_written("10s"), gt=0, description="longest wait for a connect or an answer"
+    )
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
-        None, description="descriptor limit of each generator process"
+        default=None, description="descriptor limit of each generator process"
     )
 
 
 class Phase(Mapping):
     """One stretch of traffic; phases follow each other."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)] = Field(description="its name in results")
+    name: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        description="its name in results"
+    )
     for_ns: TimeNs = Field(alias="for", gt=0, description="how long it lasts")
-    warmup: bool = Field(False, strict=True, description="left out of latencies and rates")
-    arrivals: Arrivals | None = Field(None, description="when connections are due")
-    hold: Hold | None = Field(None, description="connections to open and keep")
+    warmup: bool = Field(default=False, strict=True, description="left out of latencies and rates")
+    arrivals: Arrivals | None = Field(default=None, description="when connections are due")
+    hold: Hold | None = Field(default=None, description="connections to open and keep")
     lifetime: Duration = Field(
-        default_factory=lambda: Duration(constant="0ms"),
+        default=as_written("0ms"),
         description="how long a connection stays open once connected; not with `hold`",
     )
     requests: Annotated[int, Field(ge=0, le=10_000, strict=True)] = Field(
-        1, description="requests on each connection, spread evenly over its lifetime"
+        default=1, description="requests on each connection, spread evenly over its lifetime"
     )
-    request_size: SizeBytes = Field("64B", le=16 << 20, description="bytes of a request's body")
-    response_size: SizeBytes = Field("64B", le=64 << 20, description="bytes of an answer's body")
+    request_size: SizeBytes = Field(
+        default=as_written("64B"), le=16 << 20, description="bytes of a request's body"
+    )
+    response_size: SizeBytes = Field(
+        default=as_written("64B"), le=64 << 20, description="bytes of an answer's body"
+    )
 
     @model_validator(mode="after")
     def _shape(self) -> Phase:
-        _one_of(self, ("arrivals", "hold"))
+        exactly_one(self, ("arrivals", "hold"))
         if self.hold is not None and self.lifetime.mean_ns:
-            raise ValueError("has hold and lifetime; held connections live to the end of the phase")
+            message = (
+                "stands beside hold, whose connections live to the end of the phase; delete it"
+            )
+            raise about("lifetime", message)
+        if (
+            self.hold is not None
+            and self.hold.connections > self.hold.rate * self.for_ns / NS_PER_S
+        ):
+            need = time_text(math.ceil(self.hold.connections / self.hold.rate) * NS_PER_S)
+            raise about("hold", f"needs {need} to open them all at its rate; lengthen `for`")
         return self
 
 
 class Sampling(Mapping):
     """How often the kernel's socket table is read."""
 
-    every: TimeNs = Field("100ms", ge=10_000_000, description="time between two samples")
+    every: TimeNs = Field(
+        default=as_written("100ms"), ge=10_000_000, description="time between two samples"
+    )
 
 
 def _check_threshold(text: str) -> str:
@@ -372,10 +396,14 @@ def _check_threshold(text: str) -> str:
 class Scenario(Mapping):
     """One question, with everything needed to ask it again."""
 
-    schema_: str | None = Field(None, alias="$schema", description="for editors; not used")
+    schema_: str | None = Field(default=None, alias="$schema", description="for editors; not used")
     title: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="one line")
-    expect: Annotated[str, Field(max_length=4000)] = Field("", description="what should be seen, and why")
-    seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = Field(1, description="same seed, same plan")
+    expect: Annotated[str, Field(max_length=4000)] = Field(
+        default="", description="what should be seen, and why"
+    )
+    seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = Field(
+        default=1, description="same seed, same plan"
+    )
     kernel: Kernel = Field(default_factory=Kernel, description="the private network namespace")
     backends: Backends = Field(default_factory=Backends, description="the servers")
     balancer: Balancer = Field(default_factory=Balancer, description="the relay")
@@ -383,10 +411,15 @@ class Scenario(Mapping):
     traffic: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=64)] = Field(
         description="phases, one after the other"
     )
-    grace: TimeNs = Field("3s", description="how long open connections may finish after the last phase")
+    grace: TimeNs = Field(
+        default=as_written("3s"),
+        description="how long open connections may finish after the last phase",
+    )
     sampling: Sampling = Field(default_factory=Sampling, description="reading the socket table")
     thresholds: tuple[Annotated[str, AfterValidator(_check_threshold)], ...] = Field(
-        (), max_length=64, description="conditions on the summary; one that fails gives exit code 4"
+        default=(),
+        max_length=64,
+        description="conditions on the summary; one that fails gives exit code 4",
     )
     variants: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
@@ -396,14 +429,35 @@ class Scenario(Mapping):
 
     @model_validator(mode="after")
     def _consistent(self) -> Scenario:
+        wrong: list[tuple[Where, str]] = []
         names = [phase.name for phase in self.traffic]
-        if len(set(names)) != len(names):
-            raise ValueError("traffic has two phases of the same name")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                wrong.append((f"traffic.{index}.name", f"{name} is the name of an earlier phase"))
         if self.duration_ns > MAX_DURATION_NS:
-            raise ValueError("traffic lasts longer than one hour in all")
-        if self.balancer.close == "balancer" and self.balancer.driver == "none":
-            raise ValueError("balancer.close is balancer, but balancer.driver is none")
+            wrong.append(("traffic", "lasts longer than one hour in all; shorten the phases"))
+        if self.balancer.driver == "none" and self.balancer.close == "balancer":
+            wrong.append(("balancer.close", "is balancer, but balancer.driver is none"))
+        for path, source in (
+            ("balancer.source", self.balancer.source),
+            ("clients.source", self.clients.source),
+        ):
+            wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
+        if wrong:
+            raise about(*wrong[0], *wrong[1:])
         return self
+
+    def _source_fits(self, source: Source) -> list[tuple[str, str]]:
+        """What the kernel would silently do otherwise with a source's range."""
+        if source.range is None:
+            return []
+        if source.ports in ("kernel", "early-bind", "late-bind"):
+            return [("range", f"is not used with ports: {source.ports}; use kernel.port_range")]
+        ports = self.kernel.port_range
+        inside = ports.first <= source.range.first and source.range.last <= ports.last
+        if source.ports == "socket-range" and not inside:
+            return [("range", f"reaches outside kernel.port_range {ports}, which it cannot")]
+        return []
 
     @property
     def duration_ns(self) -> int:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.units import parse_rate_per_s, parse_size_bytes, parse_time_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<=": operator.le,
@@ -80,7 +82,7 @@ def _bound(metric: str, comparison: str, text: str) -> float | str:
         if comparison not in ("==", "!="):
             raise ValueError("a verdict can only be compared with == or !=")
         return text
-    if metric.split(".")[0] in LATENCIES and not metric.endswith(".count"):
+    if metric.split(".", maxsplit=1)[0] in LATENCIES and not metric.endswith(".count"):
         return float(parse_time_ns(text))
     if metric.startswith("rate."):
         return parse_rate_per_s(text)
