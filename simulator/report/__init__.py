@@ -1,0 +1,1 @@
+"""Shown to people: the terminal."""

@@ -1,0 +1,338 @@
+"""A summary as people read it: the verdict first, then what to do, then the evidence.
+
+Reads `summary.json` and nothing else, so any stored run can be shown again. Every part is
+optional, since an aborted run has less and an older one may lack a field: what is not known is a
+dash, never a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from typing import Any, Final
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report.safe_text import DASH, safe
+from simulator.report.trust_box import limits_line, measured_line, valid_line
+from simulator.units import format_bytes, format_count, format_ns, format_rate
+
+Summary = Mapping[str, Any]
+_LATENCIES: Final = ("connect", "response", "service", "lag")
+_PERCENTILES: Final = (
+    ("p50", "p50"),
+    ("p90", "p90"),
+    ("p99", "p99"),
+    ("p999", "p99.9"),
+    ("max", "max"),
+)
+_ROLES: Final = ("client", "balancer", "backend")
+_WIDTH: Final = 100
+
+
+def number(value: object, form: Callable[[float], str]) -> str:
+    """A number in its form; a dash when it is missing or not a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - nan
+        return DASH
+    return form(value)
+
+
+def part(summary: Summary, *path: str) -> Mapping[str, Any]:
+    """A mapping inside the summary; empty when it is missing or something else."""
+    found: Any = summary
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def rows(summary: Summary, name: str) -> list[Mapping[str, Any]]:
+    """A list of mappings inside the summary; empty when it is missing or something else."""
+    found = summary.get(name)
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        return []
+    return [row for row in found if isinstance(row, Mapping)]
+
+
+def summary_text(
+    summary: Summary, *, path: str = "", width: int = _WIDTH, color: bool = False
+) -> str:
+    """The whole summary as text that ends in a line break.
+
+    Args:
+        summary: a `portchurn.summary/1` object.
+        path: where the results are; shown last when given.
+        width: columns; lines that must stay whole (verdict, path) may be longer.
+        color: with terminal colours; without them nothing is lost.
+    """
+    blocks: list[RenderableType | None] = [
+        verdict_line(summary),
+        _remedies(summary),
+        _thresholds(summary),
+        _trust_box(summary),
+        _attempts(summary),
+        _latencies(summary),
+        _hops(summary),
+        _errors(summary),
+        _cost(summary),
+        _connect_cost(summary),
+        _doubts(summary),
+    ]
+    if path:
+        blocks.append(Text(f"Results: {safe(path, 4096)}"))
+    return render([block for block in blocks if block is not None], width=width, color=color)
+
+
+def render(blocks: Sequence[RenderableType], *, width: int, color: bool) -> str:
+    """Blocks with an empty line between them, as text."""
+    console = Console(
+        file=StringIO(),
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for index, block in enumerate(blocks):
+        if index:
+            console.print()
+        # Sentences and paths stay on one line, so that `head -1` and a copied path are whole.
+        console.print(block, soft_wrap=isinstance(block, Text))
+    text = console.file.getvalue() if isinstance(console.file, StringIO) else ""
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def verdict_line(summary: Summary) -> Text:
+    """The verdict's sentence, green when nothing ran out."""
+    verdict = part(summary, "verdict")
+    sentence = safe(verdict.get("sentence") or "No verdict: the run has no summary.", 2000)
+    return Text(sentence, "bold green" if verdict.get("code") == "ok" else "bold red")
+
+
+def heading(title: str) -> Table:
+    """An empty table under a title, in the house look."""
+    return Table(
+        box=None,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        padding=(0, 2),
+    )
+
+
+def _lines(title: str, lines: Sequence[Text | str]) -> Table | None:
+    if not lines:
+        return None
+    table = heading(title)
+    table.show_header = False
+    table.add_column(overflow="fold")
+    for line in lines:
+        table.add_row(line if isinstance(line, Text) else Text(line))
+    return table
+
+
+def _sentence(item: object) -> str:
+    """A remedy as text; a mapping may hold its gain apart."""
+    if not isinstance(item, Mapping):
+        return safe(item)
+    said = item.get("text") or item.get("remedy") or item.get("message") or ""
+    gain = item.get("gain")
+    return safe(f"{said}: {gain}" if gain else said)
+
+
+def _remedies(summary: Summary) -> Table | None:
+    found = part(summary, "verdict").get("remedies")
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        return None
+    return _lines("What mends it", [f"{n}. {_sentence(item)}" for n, item in enumerate(found, 1)])
+
+
+def _thresholds(summary: Summary) -> Table | None:
+    lines = []
+    for row in rows(summary, "thresholds"):
+        # On a measurement that is not valid a threshold can fail, but it cannot pass.
+        doubtful = row.get("holds") and summary.get("valid") is False
+        sign, style = ("✓", "green") if row.get("holds") else ("✗", "red")
+        if doubtful or row.get("holds") is None:
+            sign, style = ("?", "yellow")
+        line = Text().append(f"{sign} ", style).append(safe(row.get("text")))
+        value = _threshold_value(row)
+        line.append(f"   measured {value}")
+        if doubtful:
+            line.append("   not counted: the measurement is not valid", "yellow")
+        lines.append(line)
+    return _lines("Thresholds", lines)
+
+
+def _threshold_value(row: Mapping[str, Any]) -> str:
+    """The measured value in the unit that the threshold itself was written in."""
+    value, text = row.get("value"), str(row.get("text", ""))
+    if isinstance(value, str):
+        return safe(value, 80)
+    bound = text.rsplit(" ", 1)[-1]
+    if bound.endswith(("/s", "/min", "/m", "/h", "/sec")):
+        return number(value, format_rate)
+    if bound.endswith("B"):
+        return number(value, format_bytes)
+    if bound.endswith(("s", "m", "h", "min")) and bound[:1].isdigit():
+        return number(value, format_ns)
+    return number(value, lambda v: f"{v:,.4g}" if v != int(v) else format_count(v))
+
+
+def _trust_box(summary: Summary) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    valid = summary.get("valid")
+    label = "VALID" if valid else ("NOT VALID" if valid is False else "VALID ?")
+    table.add_row(Text("MEASURED", "bold"), Text(measured_line(summary)))
+    table.add_row(Text(label, "bold" if valid else "bold red"), Text(valid_line(summary)))
+    table.add_row(Text("LIMITS", "bold"), Text(limits_line(summary)))
+    return table
+
+
+def _attempts(summary: Summary) -> Table:
+    rates, attempts = part(summary, "rates_per_s"), part(summary, "attempts")
+    not_sent = part(summary, "attempts", "not_sent")
+    table = heading("Connections")
+    table.show_header = False
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+
+    def count(name: str) -> str:
+        return number(attempts.get(name), format_count)
+
+    why = ", ".join(f"{format_count(n)} {safe(reason, 40)}" for reason, n in not_sent.items() if n)
+    table.add_row("asked", number(rates.get("asked"), format_rate), count("planned"), "")
+    table.add_row(
+        "sent",
+        number(rates.get("sent"), format_rate),
+        count("sent"),
+        f"not sent: {why}" if why else "",
+    )
+    table.add_row("ok", number(rates.get("ok"), format_rate), count("ok"), "")
+    table.add_row("failed", "", count("failed"), "")
+    if attempts.get("open_at_end"):
+        table.add_row("open at end", "", count("open_at_end"), "")
+    peak = part(summary, "connections").get("peak_concurrent")
+    table.add_row("at once", "", number(peak, format_count), "the most open at one moment")
+    return table
+
+
+def _latencies(summary: Summary) -> Table | None:
+    found = part(summary, "latency_ns")
+    if not found:
+        return None
+    table = heading("Latency")
+    for title in ("", "count", *(title for _, title in _PERCENTILES)):
+        table.add_column(title, justify="right" if title else "left", no_wrap=True)
+    for name in _LATENCIES:
+        row = part(summary, "latency_ns", name)
+        if row:
+            values = [number(row.get(key), format_ns) for key, _ in _PERCENTILES]
+            table.add_row(name, number(row.get("count"), format_count), *values)
+    return table
+
+
+def _hops(summary: Summary) -> Table | None:
+    found = rows(summary, "hops")
+    if not found:
+        return None
+    table = heading("Tuples of each hop (worst source and destination)")
+    for title in ("", "budget", "peak", "established", "TIME_WAIT", "ports seen", "ran out at"):
+        table.add_column(title, justify="right" if title else "left", no_wrap=True)
+    for hop in found:
+        counts = [
+            number(hop.get(key), format_count)
+            for key in (
+                "budget",
+                "in_use_peak",
+                "established_peak",
+                "time_wait_peak",
+                "distinct_ports",
+            )
+        ]
+        ran_out = number(hop.get("exhausted_at_s"), lambda s: f"{s:.1f}s")
+        style = "red" if ran_out != DASH else ""
+        table.add_row(safe(hop.get("name"), 32), *counts, ran_out, style=style)
+    return table
+
+
+def _errors(summary: Summary) -> Table | None:
+    found = part(summary, "attempts", "errors")
+    counted = [(key, n) for key, n in found.items() if isinstance(n, int)]
+    most = sorted(counted, key=lambda item: (-item[1], item[0]))
+    return _lines("Errors", [f"{format_count(n):>10}  {safe(key, 120)}" for key, n in most])
+
+
+def _cost(summary: Summary) -> Table | None:
+    cpu, memory = part(summary, "cpu"), part(summary, "memory")
+    lines = []
+    for role in _ROLES:
+        spent = cpu.get(f"{role}_us_per_connection")
+        held = memory.get(f"{role}_bytes_per_connection")
+        if spent is not None or held is not None:
+            line = f"{role:<9} {number(spent, lambda us: format_ns(us * 1000)):>8} CPU"
+            lines.append(line + (f", {number(held, format_bytes)} memory" if held else ""))
+    kernel = memory.get("kernel_bytes_per_connection")
+    if kernel:
+        lines.append(f"{'kernel':<9} {number(kernel, format_bytes):>8} memory")
+    if cpu.get("sampler_share") is not None:
+        share = number(cpu.get("sampler_share"), lambda s: f"{100 * s:.1f}%")
+        lines.append(f"{'sampler':<9} {share:>8} of a core")
+    return _lines("Cost of one connection", lines)
+
+
+def _connect_cost(summary: Summary) -> Table | None:
+    """The table of connect() against occupancy, when it has more than one row to compare."""
+    cost = summary.get("connect_cost")
+    tables = cost if isinstance(cost, Mapping) else {"": cost}
+    if isinstance(cost, Mapping) and ("buckets" in cost or "rows" in cost):
+        tables = {safe(cost.get("hop") or "", 32): cost}
+    for hop, one in tables.items():
+        found = one.get("buckets") or one.get("rows") if isinstance(one, Mapping) else one
+        if not isinstance(found, Sequence) or isinstance(found, str):
+            continue
+        filled = [row for row in found if isinstance(row, Mapping) and row.get("n")]
+        if len(filled) > 1:
+            return _connect_table(safe(hop, 32), filled)
+    return None
+
+
+def _connect_table(hop: str, filled: Sequence[Mapping[str, Any]]) -> Table:
+    table = heading(
+        f"Time inside connect() by share of the budget in use{', ' + hop if hop else ''}"
+    )
+    for title in ("in use", "calls", "p50", "p99", "max", "failed"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in filled:
+        low = row.get("from", row.get("occupancy_from", row.get("low")))
+        high = row.get("to", row.get("occupancy_to", row.get("high")))
+        share = f"{number(low, _percent)}-{number(high, _percent)}%"
+        times = [
+            number(row.get(key, row.get(f"{key}_ns")), format_ns) for key in ("p50", "p99", "max")
+        ]
+        counts = [number(row.get(key), format_count) for key in ("n", "failures")]
+        table.add_row(share, counts[0], *times, counts[1])
+    return table
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+def _doubts(summary: Summary) -> Table | None:
+    lines = []
+    for doubt in rows(summary, "doubts"):
+        line = Text().append(f"{safe(doubt.get('code'), 40)}: ", "yellow")
+        line.append(safe(doubt.get("message")))
+        if doubt.get("remedy"):
+            line.append(f" → {safe(doubt.get('remedy'))}")
+        lines.append(line)
+    return _lines("Doubts", lines)
