@@ -42,16 +42,23 @@ STATE_NAMES: Final = {
     10: "listen",
     11: "closing",
     12: "new-syn-received",
+    13: "bound",
 }
-ALL_STATES: Final = 0xFFF
+#: Bound, neither connected nor listening; the kernel shows these since Linux 6.8.
+BOUND: Final = 13
+ALL_STATES: Final = 0x1FFE
+WITH_BOUND: Final = ALL_STATES | 1 << BOUND
 
 #: The fixed head of one message: struct nlmsghdr, then struct inet_diag_msg up to the addresses.
 _HEAD: Final = np.dtype(
     {
-        "names": ["length", "kind", "flags", "state", "sport", "dport", "source", "destination"],
-        "formats": ["<u4", "<u2", "<u2", "u1", ">u2", ">u2", ">u4", ">u4"],
-        "offsets": [0, 4, 6, 17, 20, 22, 24, 40],
-        "itemsize": 44,
+        "names": [
+            *("length", "kind", "flags", "state", "timer"),
+            *("sport", "dport", "source", "destination", "expires"),
+        ],
+        "formats": ["<u4", "<u2", "<u2", "u1", "u1", ">u2", ">u2", ">u4", ">u4", "<u4"],
+        "offsets": [0, 4, 6, 17, 18, 20, 22, 24, 40, 68],
+        "itemsize": 72,
     }
 )
 
@@ -68,6 +75,7 @@ class SocketTable:
         destination: uint32 IPv4 peer address, 0 for a listener.
         sport: uint16 local port.
         dport: uint16 peer port.
+        timer_ms: uint32, time until the socket's running timer fires; in TIME_WAIT until it ends.
         complete: False when the kernel said that the table changed under the dump, or that
             messages were lost; the counts are then lower bounds.
     """
@@ -77,6 +85,7 @@ class SocketTable:
     destination: Array
     sport: Array
     dport: Array
+    timer_ms: Array
     complete: bool
 
     def __len__(self) -> int:
@@ -169,5 +178,6 @@ class SocketDiag:
             destination=heads["destination"].astype(np.uint32),
             sport=heads["sport"].astype(np.uint16),
             dport=heads["dport"].astype(np.uint16),
+            timer_ms=heads["expires"],
             complete=complete,
         )

@@ -18,7 +18,7 @@ from simulator.live.settings import (
     SamplerRole,
     SourceSettings,
 )
-from simulator.kernel.sysctls import settings_for
+from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS, settings_for
 from simulator.preflight import hop_budgets
 from simulator.records import Hop
 from simulator.seeds import stream_key
@@ -34,6 +34,8 @@ BALANCER_PREFIX: Final = (127 << 8) | 3
 BACKEND_PREFIX: Final = (127 << 8) | 4
 #: Outside the dynamic range on purpose: a fixed service port must not be one that is handed out.
 FRONT: Final = ("127.2.0.1", 8080)
+#: The address that routing gives to a plain connect toward any of 127/8.
+ROUTED: Final = "127.0.0.1"
 _HOSTS_PER_OCTET: Final = 250
 
 
@@ -45,9 +47,16 @@ def addresses(prefix: int, count: int) -> tuple[str, ...]:
     )
 
 
+def _source_addresses(source: Source, prefix: int) -> tuple[str, ...]:
+    """None for a truly plain connect: to name an address is to bind, which is another mode."""
+    if source.ports == "kernel" and source.addresses == 1:
+        return ()
+    return addresses(prefix, source.addresses)
+
+
 def client_addresses(scenario: Scenario) -> tuple[str, ...]:
     """Source addresses of the clients, by the index that records use."""
-    return addresses(CLIENT_PREFIX, scenario.clients.source.addresses)
+    return _source_addresses(scenario.clients.source, CLIENT_PREFIX) or (ROUTED,)
 
 
 def backend_addresses(scenario: Scenario) -> tuple[str, ...]:
@@ -63,7 +72,7 @@ def _source(
     if source.ports in ("userspace", "permanent"):
         ports = ports.slice(worker, workers)  # workers never meet on a port
     return SourceSettings(
-        addresses=addresses(prefix, source.addresses),
+        addresses=_source_addresses(source, prefix),
         mode=source.ports,
         pick=source.pick,
         first=ports.first,
@@ -167,22 +176,42 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
     ]
 
 
+def blocking_ms(scenario: Scenario, source: Source) -> int:
+    """How long a tuple in TIME_WAIT is out of reach for the next connection, in ms.
+
+    A port that is named in bind() with SO_REUSEADDR takes its own TIME_WAIT over at once, as long
+    as there are timestamps (tcp_twsk_unique); otherwise connect() waits for the reuse delay.
+    """
+    has_timestamps = scenario.kernel.sysctls.get("net.ipv4.tcp_timestamps", 1) != 0
+    if source.ports == "userspace" and has_timestamps:
+        return 0
+    if not has_timestamps:
+        return KERNEL_TIME_WAIT_NS // 1_000_000
+    return scenario.kernel.time_wait // 1_000_000
+
+
 def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
-    prefixes = {
-        Hop.CLIENT_BALANCER.label: FRONT_PREFIX,
-        Hop.BALANCER_BACKEND.label: BACKEND_PREFIX,
-        Hop.CLIENT_BACKEND.label: BACKEND_PREFIX,
+    ends = {
+        Hop.CLIENT_BALANCER.label: (scenario.clients.source, CLIENT_PREFIX, FRONT_PREFIX),
+        Hop.BALANCER_BACKEND.label: (scenario.balancer.source, BALANCER_PREFIX, BACKEND_PREFIX),
+        Hop.CLIENT_BACKEND.label: (scenario.clients.source, CLIENT_PREFIX, BACKEND_PREFIX),
     }
-    return tuple(
-        HopView(
-            name=hop.name,
-            destination_prefix=prefixes[hop.name],
-            per=hop.per,
-            budget=hop.budget,
-            groups=hop.groups,
+    views = []
+    for hop in hop_budgets(scenario):
+        source, near, far = ends[hop.name]
+        views.append(
+            HopView(
+                name=hop.name,
+                destination_prefix=far,
+                source_prefix=near,
+                per=hop.per,
+                budget=hop.budget,
+                groups=hop.groups,
+                blocking_ms=blocking_ms(scenario, source),
+                counts_bound=source.ports == "permanent",
+            )
         )
-        for hop in hop_budgets(scenario)
-    )
+    return tuple(views)
 
 
 def cast(scenario: Scenario, folder: Path, loop: str = "uvloop") -> CrewSettings:

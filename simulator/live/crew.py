@@ -17,6 +17,7 @@ imported modules and the mapped ledger, and rights are given up once, before the
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import select
 import signal
@@ -45,6 +46,12 @@ if TYPE_CHECKING:
     from simulator.live.role import Role
 
 _POLL_MS: Final = 1000
+_ROLE_MODULES: Final = {
+    "backend": "simulator.live.backend",
+    "balancer": "simulator.live.balancers.own",
+    "client": "simulator.live.client",
+    "sampler": "simulator.live.sampler",
+}
 
 
 class _Control:
@@ -161,11 +168,8 @@ def _open_ledger(settings: CrewSettings) -> Ledger | None:
 
 def _import_roles(settings: CrewSettings) -> None:
     """Load once, before the forks, what the roles will need."""
-    import simulator.live.backend
-    import simulator.live.balancers.own
-    import simulator.live.client
-    import simulator.live.sampler  # noqa: F401
-
+    for kind in {spec.kind for spec in settings.roles}:
+        importlib.import_module(_ROLE_MODULES[kind])
     if any(spec.loop == "uvloop" for spec in settings.roles):
         import uvloop  # noqa: F401
 

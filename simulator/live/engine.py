@@ -358,10 +358,10 @@ class _Conductor:
                 f"{self._job.folder / 'failure.txt'}; what was measured until then is kept."
             )
 
-    def _event(self, name: str, *, t_ns: int | None = None, **data: Any) -> None:
+    def _event(self, event: str, /, *, t_ns: int | None = None, **data: Any) -> None:
         if t_ns is None:
             t_ns = monotonic_ns() - self._t0_ns if self._t0_ns else -1
-        self._recorder.line("events", {"t_ns": t_ns, "event": name, **data})
+        self._recorder.line("events", {"t_ns": t_ns, "event": event, **data})
 
     def _with_log(self, text: str) -> str:
         try:

@@ -3,7 +3,9 @@
 A sample is one dump of the namespace's socket table, grouped by what competes for the same ports:
 (source, destination address, destination port), or the source address alone where a port can
 serve one destination only (early bind). Only the end that connected holds an ephemeral port, so
-only that end counts as *in use*; the accepting ends are reported apart.
+only that end counts as *in use*; the accepting ends are reported apart. A tuple in TIME_WAIT is in
+use for as long as the next connection may not take it over (tcp_tw_reuse_delay); the kernel keeps
+it in the table for 60 s all the same, and from then on it is *recyclable* and counted apart.
 
 The sampler watches its own cost. When reading takes more than its share of a core it samples less
 often and says so in every sample, since a measurement that slows its object is not one.
@@ -21,9 +23,11 @@ from simulator.clock import monotonic_ns
 from simulator.kernel.counters import read_counters, read_time_wait_count
 from simulator.kernel.sockdiag import (
     ALL_STATES,
+    BOUND,
     ESTABLISHED,
     LISTEN,
     TIME_WAIT,
+    WITH_BOUND,
     SocketDiag,
     SocketTable,
 )
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 #: Most of one core that sampling may take before the interval is stretched.
 CORE_SHARE: Final = 0.05
 _LONGEST_NS: Final = 10_000_000_000
+#: TCP_TIMEWAIT_LEN (include/net/tcp.h); the table shows what is left of it.
+_TIME_WAIT_MS: Final = 60_000
 
 Array = np.ndarray[Any, Any]
 
@@ -96,17 +102,28 @@ class HopCounter:
 
     def count(self, table: SocketTable) -> dict[str, Any]:
         """What one sample says of this hop (docs/records.md, ``samples.jsonl``)."""
-        prefix = np.uint32(self.view.destination_prefix)
-        connecting = (table.destination >> np.uint32(16) == prefix) & (table.dport != 0)
-        accepting = (table.source >> np.uint32(16) == prefix) & (table.state != LISTEN)
-        groups = group_tuples(table, connecting, self.view.per)
+        view = self.view
+        prefix = np.uint32(view.destination_prefix)
+        far, near = table.destination >> np.uint32(16), table.source >> np.uint32(16)
+        bound = table.state == BOUND
+        connecting = (far == prefix) & (table.dport != 0) & ~bound
+        if view.counts_bound:
+            connecting |= bound & (near == np.uint32(view.source_prefix))
+        accepting = (near == prefix) & (table.state != LISTEN) & ~bound
+        waited = _TIME_WAIT_MS - table.timer_ms.astype(np.int64)
+        recyclable = (
+            connecting & (table.state == TIME_WAIT) & (waited >= view.blocking_ms)
+        )
         self._seen[table.sport[connecting]] = True
+        connecting &= ~recyclable
+        groups = group_tuples(table, connecting, view.per)
         distinct = int(self._seen.sum())
         new, self._distinct = distinct - self._distinct, distinct
         return {
             "groups": len(groups.keys),
             "budget": self.view.budget,
             "in_use": int(groups.in_use.sum()),
+            "recyclable": int(recyclable.sum()),
             **self._states(table, connecting),
             "worst": self._worst(table, connecting, groups),
             "accept_side": self._states(table, accepting),
@@ -170,10 +187,12 @@ class Sampler(Role):
         self._before = read_counters()
         self._next_ns = 0
         self._samples = 0
+        bound = any(view.counts_bound for view in settings.hops)
+        self._states = WITH_BOUND if bound else ALL_STATES
 
     async def prepare(self) -> Message:
         """Take one sample for nothing, so that the first real one pays no first-use cost."""
-        table = self._diag.dump()
+        table = self._diag.dump(self._states)
         for hop in self._hops:
             hop.count(table)
         return {"sockets": len(table)}
@@ -199,9 +218,9 @@ class Sampler(Role):
         """Read the table once and send what it says."""
         begin = monotonic_ns()
         cpu = process_time_ns()
-        table = self._diag.dump(ALL_STATES)
+        table = self._diag.dump(self._states)
         if not table.complete:
-            table = self._diag.dump(ALL_STATES)  # once again; a table in motion may stay torn
+            table = self._diag.dump(self._states)  # once again; a table in motion may stay torn
         hops = {hop.view.name: hop.count(table) for hop in self._hops}
         counters = read_counters()
         cost = process_time_ns() - cpu

@@ -88,17 +88,24 @@ class HopView:
     Attributes:
         name: the hop's label.
         destination_prefix: upper 16 bits of the destination addresses.
+        source_prefix: upper 16 bits of the source addresses, for sockets that are only bound.
         per: ``tuple`` (source, destination address, destination port) or ``address`` (source
             address alone, where a port serves one destination only).
         budget: tuples of one group.
         groups: how many groups there are.
+        blocking_ms: a tuple in TIME_WAIT is in use for so long; after that (or at once, where the
+            port is named by bind) the next connection takes it over.
+        counts_bound: whether sockets that are only bound hold a port of this hop.
     """
 
     name: str
     destination_prefix: int
+    source_prefix: int
     per: str
     budget: int
     groups: int
+    blocking_ms: int
+    counts_bound: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,119 @@
+"""One scenario, done: plan it, see that it fits, let an engine do it, measure, store.
+
+Short on purpose: each step is one call into its own room, and what one step gives the next is a
+value or a folder, never a live object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simulator.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_NOT_VALID,
+    EXIT_OK,
+    EXIT_THRESHOLD,
+    worst_exit_code,
+)
+from simulator.kernel.limits import read_machine
+from simulator.measure.summary import summarize
+from simulator.preflight import examine
+from simulator.store.read import load_run
+from simulator.store.write import create_run
+from simulator.traffic.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from simulator.engine import Engine, Watch
+    from simulator.scenario.load import Loaded
+    from simulator.scenario.schema import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One thing to run: a scenario file with one of its variants applied.
+
+    Attributes:
+        loaded: the file.
+        variant: the variant's name, "" for the scenario as it stands.
+        scenario: the scenario of this variant.
+    """
+
+    loaded: Loaded
+    variant: str
+    scenario: Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A finished run: where it is stored, its summary, and the exit code it stands for."""
+
+    folder: Path
+    summary: dict[str, Any]
+    exit_code: int
+
+
+def questions(loaded: Loaded, only: str | None = None) -> list[Question]:
+    """What a scenario file asks: each of its variants, or the scenario itself.
+
+    Args:
+        only: name of the one variant that is wanted.
+    """
+    if not loaded.variants:
+        return [Question(loaded=loaded, variant="", scenario=loaded.scenario)]
+    return [
+        Question(loaded=loaded, variant=variant.name, scenario=variant.scenario)
+        for variant in loaded.variants
+        if only is None or variant.name == only
+    ]
+
+
+def exit_code(summary: dict[str, Any]) -> int:
+    """The documented exit code of a summary (docs/design.md), leaving interruption aside."""
+    codes = [EXIT_OK]
+    if summary.get("incomplete"):
+        codes.append(EXIT_INCOMPLETE)
+    if not summary["valid"]:
+        codes.append(EXIT_NOT_VALID)
+    if any(not threshold["holds"] for threshold in summary.get("thresholds", ())):
+        codes.append(EXIT_THRESHOLD)
+    return worst_exit_code(codes)
+
+
+async def answer(
+    question: Question, engine: Engine, watch: Watch, root: Path, command: Sequence[str]
+) -> Answer:
+    """Run one question and store everything.
+
+    Raises:
+        Refused: it does not fit this machine; nothing was started or stored.
+        RunFailed: a role broke; what was measured is in the run's folder, without a summary.
+        ResultsIncomplete: the disk would not take the results.
+        InternalError: the accounting does not add up.
+    """
+    scenario = question.scenario
+    plan = make_plan(scenario)
+    examine(scenario, plan, read_machine()).refuse()
+    with create_run(
+        root,
+        slug=question.loaded.slug,
+        text=question.loaded.text,
+        scenario=scenario,
+        variant=question.variant,
+        engine=engine.name,
+        command=command,
+        plan={**plan.columns, "service_ns": plan.service_ns},
+    ) as writer:
+        await engine.run(writer.job, writer, watch)
+        summary = await asyncio.to_thread(measure, writer.folder)
+        writer.finish(summary)
+    return Answer(folder=writer.folder, summary=summary, exit_code=exit_code(summary))
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """The summary of a stored run, from its records alone."""
+    return summarize(load_run(folder))

@@ -1,0 +1,482 @@
+"""The load generator: sends what is due when it is due, and writes down what became of it.
+
+Open loop: a connection is taken up at its due time whatever happened to those before; when this
+process is late, the row says so, because `sent` is written when the work really begins. Each row
+of the ledger belongs to one generator process, which writes it in place.
+
+The life of a connection, by its descriptor's state:
+
+    CONNECTING -> WAITING (an answer) -> RESTING (until the next request or the end of its
+    lifetime) -> WAITING ... -> LEAVING (answered; the other side is to close) -> gone
+
+Requests are spread evenly over the lifetime. Who closes is the scenario's `close`: the client
+itself by FIN or by RST, or the other side (balancer's idle timeout, backend after the last
+answer), and then the client waits for that end.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import deque
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.clock import monotonic_ns
+from simulator.kernel.timer import Timer
+from simulator.live.dialer import FAILED, Dialer, Mode, new_dialer
+from simulator.live.role import Role
+from simulator.live.targets import Targets
+from simulator.live.wire import ANSWER, ANSWER_MAGIC, request_head
+from simulator.ports.range import PortRange
+from simulator.records import (
+    OUT_OF_DESCRIPTORS,
+    OUT_OF_MEMORY,
+    Call,
+    Ending,
+    Outcome,
+)
+from simulator.seeds import pure_random
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+
+    from simulator.live.channel import Message
+    from simulator.live.ledger import Ledger
+    from simulator.live.settings import ClientRole, SourceSettings
+
+CONNECTING: Final = 1
+WAITING: Final = 2
+RESTING: Final = 3
+LEAVING: Final = 4
+
+_EVENTS_PER_WAKEUP: Final = 512
+#: Arrivals taken up before answers are looked at again, so that a backlog cannot starve them.
+_SENDS_PER_WAKEUP: Final = 64
+_READ_BYTES: Final = 1 << 16
+_CALL_NS_MAX: Final = (1 << 31) - 1
+_REPLENISH: Final = OUT_OF_DESCRIPTORS | OUT_OF_MEMORY
+
+
+def source_dialer(source: SourceSettings, *names: str | int) -> Dialer:
+    """The dialer for resolved source settings."""
+    mode: Mode = source.mode  # type: ignore[assignment] # checked by the scenario
+    return new_dialer(
+        mode,
+        source.addresses,
+        PortRange(source.first, source.last),
+        pick=source.pick,
+        generator=pure_random(source.seed, *names),
+    )
+
+
+class LoadClient(Role):
+    """One generator process."""
+
+    kind = "client"
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        index: int,
+        settings: ClientRole,
+        ledger: Ledger,
+    ) -> None:
+        super().__init__(loop, sock, index)
+        self._settings = settings
+        self._plan = ledger.plan
+        self._rows = ledger.rows
+        self._total = len(ledger)
+        self._next_row = index
+        self._epoll = select.epoll()
+        self._timer = Timer()
+        self._dialer = source_dialer(settings.source, "client-ports", index)
+        self._targets = Targets(
+            self._dialer,
+            settings.front,
+            settings.policy,
+            settings.choices,
+            pure_random(settings.seed, "picks", index),
+            index,
+        )
+        # One entry per open descriptor: [row, state, bytes still missing, requests begun].
+        self._open: dict[int, list[int]] = {}
+        self._unsent: dict[int, memoryview] = {}  # rest of a request that did not fit
+        self._agenda: list[tuple[int, int, int]] = []  # (time, row, descriptor): next step due
+        self._timeouts: deque[tuple[int, int, int, int]] = deque()  # (time, row, fd, begun)
+        self._bodies: dict[int, bytes] = {}
+        self._stopped = False
+        self._hold = frozenset(settings.hold_phases)
+        self.sent = 0
+        self.ok = 0
+        self.failed = 0
+        self.not_sent = 0
+
+    async def prepare(self) -> Message:
+        """Register with the loop; the ledger is mapped already."""
+        self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self.loop.add_reader(self._epoll.fileno(), self._wake)
+        return {"rows": len(range(self.index, self._total, self._settings.workers))}
+
+    def on_message(self, head: Message) -> None:
+        """Where backends listen, when there is no balancer."""
+        if head.get("do") == "membership":
+            count = self._targets.change(head["insert"], head["remove"])
+            self.channel.send({"is": "members", "count": count})
+
+    def on_start(self) -> None:
+        """The first row is due from now on."""
+        self._arm()
+
+    def on_stop(self) -> None:
+        """Give up everything that is not yet due; what is open goes on."""
+        self._stopped = True
+        outcome = self._rows["outcome"]
+        for row in range(self._next_row, self._total, self._settings.workers):
+            outcome[row] = Outcome.NOT_SENT_STOPPED
+            self.not_sent += 1
+        self._next_row = self._total
+
+    def on_quit(self) -> Message:
+        """Account for what was never taken up, and let go of everything."""
+        outcome = self._rows["outcome"]
+        for row in range(self._next_row, self._total, self._settings.workers):
+            outcome[row] = Outcome.NOT_SENT_GENERATOR
+            self.not_sent += 1
+        self._next_row = self._total
+        left_open = len(self._open)
+        self.loop.remove_reader(self._epoll.fileno())
+        self._open.clear()
+        self._dialer.close_all()
+        self._epoll.close()
+        self._timer.close()
+        return {"open": left_open}
+
+    def counters(self) -> Message:
+        """Cumulative counters of this generator."""
+        dialer = self._dialer.statistics()
+        return {
+            "sent": self.sent,
+            "ok": self.ok,
+            "failed": self.failed,
+            "open": len(self._open),
+            "not_sent": self.not_sent,
+            "lost_races": dialer.lost_races,
+            "kept": dialer.kept,
+            "fds": len(self._open) + dialer.kept,
+        }
+
+    # The reactor.
+
+    def _wake(self) -> None:
+        open_ = self._open
+        for fd, events in self._epoll.poll(0, _EVENTS_PER_WAKEUP):
+            entry = open_.get(fd)
+            if entry is None:
+                if fd == self._timer.fileno():
+                    self._timer.acknowledge()
+            elif entry[1] == CONNECTING:
+                self._connected_or_failed(fd, entry)
+            else:
+                if events & select.EPOLLOUT and fd in self._unsent:
+                    self._send_rest(fd, entry)
+                if events & ~select.EPOLLOUT and open_.get(fd) is entry:
+                    self._readable(fd, entry)
+        self._take_up_due()
+        self._take_steps()
+        self._time_out()
+        self._arm()
+
+    def _arm(self) -> None:
+        times = []
+        if self._next_row < self._total:
+            times.append(self.t0_ns + self._plan["due_ns"][self._next_row])
+        if self._agenda:
+            times.append(self._agenda[0][0])
+        if self._timeouts:
+            times.append(self._timeouts[0][0])
+        self._timer.set(min(times) if times else None)
+
+    # Arrivals.
+
+    def _take_up_due(self) -> None:
+        if not self.t0_ns:
+            return
+        due = self._plan["due_ns"]
+        step = self._settings.workers
+        row = self._next_row
+        elapsed = monotonic_ns() - self.t0_ns
+        for _ in range(_SENDS_PER_WAKEUP):
+            if row >= self._total or due[row] > elapsed:
+                break
+            self._next_row = row + step
+            self._take_up(row)
+            row += step
+
+    def _take_up(self, row: int) -> None:
+        rows = self._rows
+        begin = monotonic_ns() - self.t0_ns
+        target = self._targets.pick()
+        if target < 0:
+            rows["sent_ns"][row] = begin
+            self._fail_row(row, Call.PICK, Ending.NO_BACKEND)
+            self.sent += 1
+            self.failed += 1
+            return
+        dialer = self._dialer
+        fd = dialer.dial(target)
+        rows["source"][row] = dialer.last_source
+        rows["connect_call_ns"][row] = min(dialer.last_call_ns, _CALL_NS_MAX)
+        rows["backend"][row] = self._targets.picked
+        if fd == FAILED:
+            rows["port"][row] = dialer.last_port
+            self._not_dialed(row, begin)
+            return
+        rows["sent_ns"][row] = begin
+        rows["port"][row] = dialer.last_port or dialer.local_port(fd)
+        rows["outcome"][row] = Outcome.OPEN
+        self.sent += 1
+        self._targets.opened(fd)
+        entry = self._open[fd] = [row, CONNECTING, 0, 0]
+        self._epoll.register(fd, select.EPOLLIN)
+        self._start_timeout(fd, entry)
+        # On loopback the handshake is over when connect() returns, so the first request can
+        # nearly always be written at once; the wait for writability is the exception.
+        if self._plan["requests"][row]:
+            self._begin_request(fd, entry)
+        else:
+            self._epoll.modify(fd, select.EPOLLOUT | select.EPOLLIN)
+
+    def _not_dialed(self, row: int, begin: int) -> None:
+        """The dialer gave no descriptor: out of descriptors is the generator's own fault."""
+        call, error = self._dialer.last_call, self._dialer.last_error
+        if call == Call.SOCKET and error in _REPLENISH:
+            self._rows["outcome"][row] = Outcome.NOT_SENT_DESCRIPTORS
+            self.not_sent += 1
+            return
+        self._rows["sent_ns"][row] = begin
+        self.sent += 1
+        self.failed += 1
+        self._fail_row(row, call, error)
+
+    def _connected_or_failed(self, fd: int, entry: list[int]) -> None:
+        error = self._dialer.take_error(fd)
+        if error:
+            self._fail(fd, entry, Call.CONNECT, error)
+            return
+        self._epoll.modify(fd, select.EPOLLIN)
+        self._note_connected(fd, entry)
+        if self._plan["requests"][entry[0]]:
+            self._begin_request(fd, entry)
+        else:
+            self._rest(fd, entry)
+
+    def _note_connected(self, fd: int, entry: list[int]) -> None:
+        self._rows["connected_ns"][entry[0]] = monotonic_ns() - self.t0_ns
+        entry[1] = RESTING
+
+    # Requests and answers.
+
+    def _body(self, size: int) -> bytes:
+        body = self._bodies.get(size)
+        if body is None:
+            body = self._bodies[size] = bytes(size)
+        return body
+
+    def _begin_request(self, fd: int, entry: list[int]) -> None:
+        row, state, _, begun = entry
+        plan = self._plan
+        size, answer = plan["request_bytes"][row], plan["response_bytes"][row]
+        last = begun + 1 == plan["requests"][row]
+        service = plan["service_ns"][plan["first_service"][row] + begun]
+        closes = last and self._settings.close == "backend"
+        data = request_head(size, answer, service, close=closes) + self._body(size)
+        try:
+            sent = os.write(fd, data)
+        except BlockingIOError:
+            if state == CONNECTING:  # SYN_SENT: the handshake is still on its way
+                self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+                return
+            sent = 0
+        except OSError as error:
+            call = Call.CONNECT if state == CONNECTING else Call.SEND
+            self._fail(fd, entry, call, error.errno or 0)
+            return
+        if state == CONNECTING:
+            self._note_connected(fd, entry)
+        else:
+            self._start_timeout(fd, entry)
+        entry[1] = WAITING
+        entry[2] = ANSWER.size + answer
+        entry[3] = begun + 1
+        if sent < len(data):
+            self._unsent[fd] = memoryview(data)[sent:]
+            self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def _send_rest(self, fd: int, entry: list[int]) -> None:
+        rest = self._unsent[fd]
+        try:
+            sent = os.write(fd, rest)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._fail(fd, entry, Call.SEND, error.errno or 0)
+            return
+        if sent < len(rest):
+            self._unsent[fd] = rest[sent:]
+        else:
+            del self._unsent[fd]
+            self._epoll.modify(fd, select.EPOLLIN)
+
+    def _readable(self, fd: int, entry: list[int]) -> None:
+        try:
+            data = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._ended(fd, entry, error.errno or 0)
+            return
+        if not data:
+            self._ended(fd, entry, Ending.EOF)
+            return
+        row, state, missing, begun = entry
+        rows = self._rows
+        rows["bytes_in"][row] += len(data)
+        if state != WAITING or len(data) > missing:
+            self._fail(fd, entry, Call.RECV, Ending.PROTOCOL)  # bytes nobody asked for
+            return
+        if missing == ANSWER.size + self._plan["response_bytes"][row] and not self._begins_well(
+            row, begun, data
+        ):
+            self._fail(fd, entry, Call.RECV, Ending.PROTOCOL)
+            return
+        entry[2] = missing - len(data)
+        if not entry[2]:
+            rows["answers"][row] = begun
+            rows["answered_ns"][row] = monotonic_ns() - self.t0_ns
+            self._answered(fd, entry)
+
+    def _begins_well(self, row: int, begun: int, data: bytes) -> bool:
+        """Note the first byte, and check that an answer begins as one."""
+        if begun == 1:
+            self._rows["first_byte_ns"][row] = monotonic_ns() - self.t0_ns
+        if len(data) < ANSWER.size:
+            return ANSWER_MAGIC.startswith(data[: len(ANSWER_MAGIC)]) or data.startswith(
+                ANSWER_MAGIC
+            )
+        magic, _backend, size = ANSWER.unpack_from(data)
+        return bool(magic == ANSWER_MAGIC and size == self._plan["response_bytes"][row])
+
+    def _answered(self, fd: int, entry: list[int]) -> None:
+        row, _, _, begun = entry
+        if begun == self._plan["requests"][row] and self._settings.close == "backend":
+            entry[1] = LEAVING  # the backend closes after its last answer
+            self._start_timeout(fd, entry)
+            return
+        self._rest(fd, entry)
+
+    def _rest(self, fd: int, entry: list[int]) -> None:
+        """Until the next request is due, or the end of the connection's lifetime."""
+        row, _, _, begun = entry
+        plan = self._plan
+        requests = plan["requests"][row]
+        lifetime = plan["lifetime_ns"][row]
+        entry[1] = RESTING
+        if not lifetime:
+            self._step(fd, entry)
+            return
+        if plan["phase"][row] in self._hold:
+            origin = self.t0_ns + plan["due_ns"][row]  # all of a hold end with their phase
+        else:
+            origin = self.t0_ns + self._rows["connected_ns"][row]
+        share = lifetime * begun // requests if begun < requests else lifetime
+        heappush(self._agenda, (origin + share, row, fd))
+
+    def _take_steps(self) -> None:
+        agenda = self._agenda
+        if not agenda:
+            return
+        now = monotonic_ns()
+        while agenda and agenda[0][0] <= now:
+            _, row, fd = heappop(agenda)
+            entry = self._open.get(fd)
+            if entry is not None and entry[0] == row and entry[1] == RESTING:
+                self._step(fd, entry)
+
+    def _step(self, fd: int, entry: list[int]) -> None:
+        """The next request, or the end."""
+        if entry[3] < self._plan["requests"][entry[0]]:
+            self._begin_request(fd, entry)
+        elif self._settings.close == "balancer":
+            entry[1] = LEAVING  # the balancer's idle timeout ends it
+        else:
+            self._finish(fd, entry, reset=self._settings.close == "reset")
+
+    # Ends.
+
+    def _ended(self, fd: int, entry: list[int], code: int) -> None:
+        """The other side closed or reset: as planned only when every answer is in."""
+        if entry[1] == LEAVING and code == Ending.EOF:
+            self._finish(fd, entry, reset=False)
+        elif (
+            entry[1] == RESTING
+            and code == Ending.EOF
+            and self._settings.close == "balancer"
+            and entry[3] == self._plan["requests"][entry[0]]
+        ):
+            self._finish(fd, entry, reset=False)
+        else:
+            self._fail(fd, entry, Call.RECV, code)
+
+    def _finish(self, fd: int, entry: list[int], *, reset: bool) -> None:
+        row = entry[0]
+        self._close(fd, reset=reset)
+        self._rows["closed_ns"][row] = monotonic_ns() - self.t0_ns
+        self._rows["outcome"][row] = Outcome.OK
+        self.ok += 1
+
+    def _fail(self, fd: int, entry: list[int], call: int, code: int) -> None:
+        self._close(fd, reset=True)
+        self._fail_row(entry[0], call, code)
+        self.failed += 1
+
+    def _fail_row(self, row: int, call: int, code: int) -> None:
+        rows: dict[str, Any] = self._rows
+        rows["closed_ns"][row] = monotonic_ns() - self.t0_ns
+        rows["call"][row] = call
+        rows["error"][row] = code
+        rows["outcome"][row] = Outcome.FAILED
+
+    def _close(self, fd: int, *, reset: bool) -> None:
+        del self._open[fd]
+        self._unsent.pop(fd, None)
+        self._targets.closed(fd)
+        if fd in self._dialer.sockets:
+            # A kept descriptor (source `permanent`) stays open, so epoll must be told.
+            self._epoll.unregister(fd)
+        if reset:
+            self._dialer.reset(fd)
+        else:
+            self._dialer.close(fd)
+
+    def _start_timeout(self, fd: int, entry: list[int]) -> None:
+        """All waits have one length, so the queue is in order of time by itself."""
+        deadline = monotonic_ns() + self._settings.timeout_ns
+        self._timeouts.append((deadline, entry[0], fd, entry[3]))
+
+    def _time_out(self) -> None:
+        queue = self._timeouts
+        if not queue:
+            return
+        now = monotonic_ns()
+        while queue and queue[0][0] <= now:
+            _, row, fd, begun = queue.popleft()
+            entry = self._open.get(fd)
+            if entry is None or entry[0] != row or entry[1] == RESTING:
+                continue
+            if entry[1] == CONNECTING:
+                self._fail(fd, entry, Call.CONNECT, Ending.TIMEOUT)
+            elif entry[3] <= begun + 1:
+                self._fail(fd, entry, Call.RECV, Ending.TIMEOUT)
