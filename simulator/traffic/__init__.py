@@ -1,0 +1,1 @@
+"""When connections are due, how long they live and what they carry; pure, seeded."""

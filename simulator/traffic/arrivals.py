@@ -1,0 +1,92 @@
+"""When connections are due within one phase, from its rate; pure.
+
+A rate goes evenly from ``a`` to ``b`` over a phase of ``T`` seconds, so ``L(t) = a t + (b - a) t^2
+/ (2 T)`` connections are asked for by the time ``t``. Constant arrivals are due when ``L`` reaches
+0, 1, 2, ...; Poisson arrivals are due when it reaches the points of a process of rate 1, which
+gives a Poisson process of exactly that rate (time-rescaling).
+
+``L`` is inverted in the form ``t = 2 k / (a + sqrt(a^2 + 2 s k))``, ``s = (b - a) / T``, which
+loses no digits for a steady rate (s = 0) nor for a falling one.
+
+Source: Daley and Vere-Jones, An Introduction to the Theory of Point Processes, vol. 1 (2003),
+theorem 7.4.I (time-rescaling); Higham, Accuracy and Stability of Numerical Algorithms (2002),
+section 1.8 (the stable root of a quadratic).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Times = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+#: Slack in counts that are whole numbers in theory and not in floating point.
+_WHOLE = 1e-9
+
+
+def expected_count(from_per_s: float, to_per_s: float, duration_ns: int) -> float:
+    """Connections asked for over the whole phase: the integral of the rate."""
+    return (from_per_s + to_per_s) / 2 * duration_ns / NS_PER_S
+
+
+def when_reached(counts: Floats, from_per_s: float, to_per_s: float, duration_ns: int) -> Times:
+    """When the integral of the rate reaches each count.
+
+    Args:
+        counts: shape (n,), each from 0 to `expected_count`.
+        from_per_s: rate at the start, per second, > 0.
+        to_per_s: rate at the end, per second, > 0.
+        duration_ns: length of the phase, ns.
+
+    Returns:
+        Times since the phase began, ns, shape (n,), each from 0 to ``duration_ns - 1``.
+    """
+    slope = (to_per_s - from_per_s) / (duration_ns / NS_PER_S)
+    root = np.sqrt(np.maximum(from_per_s**2 + 2 * slope * counts, 0))
+    times = np.floor(2 * counts / (from_per_s + root) * NS_PER_S + 1e-6)
+    clipped: Times = np.clip(times, 0, duration_ns - 1).astype(np.int64)
+    return clipped
+
+
+def constant_arrivals(from_per_s: float, to_per_s: float, duration_ns: int) -> Times:
+    """Due times of evenly spaced connections, ns since the phase began, ascending.
+
+    The first is due at once; ``ceil`` of the integral of the rate are due in all.
+    """
+    expected = expected_count(from_per_s, to_per_s, duration_ns)
+    count = int(np.ceil(expected - _WHOLE * max(1.0, expected)))
+    counts = np.arange(count, dtype=np.float64)
+    return when_reached(counts, from_per_s, to_per_s, duration_ns)
+
+
+def poisson_arrivals(
+    from_per_s: float, to_per_s: float, duration_ns: int, generator: np.random.Generator
+) -> Times:
+    """Due times of a Poisson process, ns since the phase began, ascending."""
+    expected = expected_count(from_per_s, to_per_s, duration_ns)
+    pieces: list[Floats] = []
+    reached = 0.0
+    while reached <= expected:
+        left = expected - reached
+        gaps = generator.standard_exponential(int(left + 4 * np.sqrt(left)) + 16)
+        points = reached + np.cumsum(gaps)
+        pieces.append(points)
+        reached = float(points[-1])
+    points = np.concatenate(pieces)
+    points = points[points < expected]
+    return when_reached(points, from_per_s, to_per_s, duration_ns)
+
+
+def paced(count: int, rate_per_s: float) -> Times:
+    """Due times of ``count`` connections one after the other at a rate, the first at once."""
+    times: NDArray[Any] = np.floor(
+        np.arange(count, dtype=np.float64) / rate_per_s * NS_PER_S + 1e-6
+    )
+    return times.astype(np.int64)
