@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+#: `Random` is named here for annotations: a generator is made by this file and passed in.
+__all__ = ["Random", "generator", "pure_random", "stream_key"]
+
 
 def stream_key(seed: int, *names: str | int) -> int:
     """A 128-bit key of one named stream: BLAKE2b over the seed and the names."""

@@ -1,0 +1,1 @@
+"""The rules by which a backend is picked, one file each."""
