@@ -16,6 +16,7 @@ answer), and then the client waits for that end.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from collections import deque
@@ -24,11 +25,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.clock import monotonic_ns
 from simulator.kernel.timer import Timer
-from simulator.live.dialer import FAILED, Dialer, Mode, new_dialer
+from simulator.live.dialer import FAILED
 from simulator.live.role import Role
+from simulator.live.sources import source_dialer
 from simulator.live.targets import Targets
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, request_head
-from simulator.ports.range import PortRange
 from simulator.records import (
     OUT_OF_DESCRIPTORS,
     OUT_OF_MEMORY,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from simulator.live.channel import Message
     from simulator.live.ledger import Ledger
-    from simulator.live.settings import ClientRole, SourceSettings
+    from simulator.live.settings import ClientRole
 
 CONNECTING: Final = 1
 WAITING: Final = 2
@@ -56,19 +57,8 @@ _EVENTS_PER_WAKEUP: Final = 512
 _SENDS_PER_WAKEUP: Final = 64
 _READ_BYTES: Final = 1 << 16
 _CALL_NS_MAX: Final = (1 << 31) - 1
+_RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
 _REPLENISH: Final = OUT_OF_DESCRIPTORS | OUT_OF_MEMORY
-
-
-def source_dialer(source: SourceSettings, *names: str | int) -> Dialer:
-    """The dialer for resolved source settings."""
-    mode: Mode = source.mode  # type: ignore[assignment] # checked by the scenario
-    return new_dialer(
-        mode,
-        source.addresses,
-        PortRange(source.first, source.last),
-        pick=source.pick,
-        generator=pure_random(source.seed, *names),
-    )
 
 
 class LoadClient(Role):
@@ -264,7 +254,7 @@ class LoadClient(Role):
     def _connected_or_failed(self, fd: int, entry: list[int]) -> None:
         error = self._dialer.take_error(fd)
         if error:
-            self._fail(fd, entry, Call.CONNECT, error)
+            self._fail_first(fd, entry, error)
             return
         self._epoll.modify(fd, select.EPOLLIN)
         self._note_connected(fd, entry)
@@ -272,6 +262,15 @@ class LoadClient(Role):
             self._begin_request(fd, entry)
         else:
             self._rest(fd, entry)
+
+    def _fail_first(self, fd: int, entry: list[int], code: int) -> None:
+        """An errno at the first touch: a reset before the handshake reads ECONNREFUSED, so
+        ECONNRESET and EPIPE mean that there was a connection and somebody ended it."""
+        if code in _RESET:
+            self._note_connected(fd, entry)
+            self._fail(fd, entry, Call.RECV, code)
+        else:
+            self._fail(fd, entry, Call.CONNECT, code)
 
     def _note_connected(self, fd: int, entry: list[int]) -> None:
         self._rows["connected_ns"][entry[0]] = monotonic_ns() - self.t0_ns
@@ -301,8 +300,10 @@ class LoadClient(Role):
                 return
             sent = 0
         except OSError as error:
-            call = Call.CONNECT if state == CONNECTING else Call.SEND
-            self._fail(fd, entry, call, error.errno or 0)
+            if state == CONNECTING:
+                self._fail_first(fd, entry, error.errno or 0)
+            else:
+                self._fail(fd, entry, Call.SEND, error.errno or 0)
             return
         if state == CONNECTING:
             self._note_connected(fd, entry)

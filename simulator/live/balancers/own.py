@@ -1,0 +1,109 @@
+"""The own balancer as a role of the crew: one relay worker and its conversation with the conductor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.balancing.policies.select import select_load, select_policy
+from simulator.kernel.sockets import open_listener
+from simulator.live.relay import Relay
+from simulator.live.relay_log import RelaySettings
+from simulator.live.role import Role
+from simulator.live.sources import source_dialer
+from simulator.records import Call, error_name
+from simulator.seeds import pure_random
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+
+    from simulator.live.channel import Message
+    from simulator.live.settings import BalancerRole
+
+
+class OwnBalancer(Role):
+    """One relay worker."""
+
+    kind = "balancer"
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        index: int,
+        settings: BalancerRole,
+    ) -> None:
+        super().__init__(loop, sock, index)
+        self._settings = settings
+        generator = pure_random(settings.seed, "picks", index)
+        self._relay = Relay(
+            loop,
+            open_listener(
+                *settings.front, backlog=settings.backlog, reuse_port=settings.reuse_port
+            ),
+            source_dialer(settings.source, "balancer-ports", index),
+            select_policy(settings.policy, settings.choices, generator, start=index),
+            select_load(settings.policy),
+            RelaySettings(
+                buffer_bytes=settings.buffer_bytes,
+                connect_timeout_ns=settings.connect_timeout_ns,
+                idle_timeout_ns=settings.idle_timeout_ns,
+                retries=settings.retries,
+            ),
+        )
+
+    async def prepare(self) -> Message:
+        """Accept from now on; nobody connects before the start."""
+        self._relay.start()
+        return {}
+
+    def on_start(self) -> None:
+        """Moments in the records count from the start."""
+        self._relay.t0_ns = self.t0_ns
+
+    def on_message(self, head: Message) -> None:
+        """Backends came or went."""
+        if head.get("do") == "membership":
+            for backend_id, address, port in head["insert"]:
+                self._relay.insert(backend_id, address, port)
+            for backend_id in head["remove"]:
+                self._relay.remove(backend_id)
+            self.channel.send({"is": "members", "count": len(head["insert"])})
+
+    def on_tick(self) -> None:
+        """Hand over what was recorded since the last tick."""
+        for stream, rows in (
+            ("dials", self._relay.take_dials()),
+            ("refusals", self._relay.take_refusals()),
+        ):
+            if rows:
+                self.channel.send({"is": stream}, rows)
+
+    def on_quit(self) -> Message:
+        """Close everything; what is still open is cut."""
+        active = self._relay.statistics().active
+        self._relay.close()
+        return {"active": active}
+
+    def counters(self) -> Message:
+        """Cumulative counters of this worker."""
+        now = self._relay.statistics()
+        return {
+            "accepted": now.accepted,
+            "active": now.active,
+            "dialed": now.dialed,
+            "dial_errors": {
+                f"{Call(call).name.lower()}/{error_name(code)}": number
+                for (call, code), number in now.dial_errors.items()
+            },
+            "retries": now.retries,
+            "refused": now.refused,
+            "idle_closed": now.idle_closed,
+            "connect_timeouts": now.connect_timeouts,
+            "accept_errors": {error_name(code): n for code, n in now.accept_errors.items()},
+            "bytes_up": now.bytes_up,
+            "bytes_down": now.bytes_down,
+            "buffered_bytes": now.buffered_bytes,
+            "picks": {str(backend): number for backend, number in now.picks.items()},
+            "fds": 2 * now.active,
+        }
