@@ -1,0 +1,152 @@
+"""What a connect() costs as the tuples run out: its time against the occupancy of its group.
+
+The kernel looks for a free port by trying one half of the range before the other, so its cost
+jumps when half of the tuples are in use; a program that picks ports itself pays the same to the
+last one. This table is what shows it.
+
+How the occupancy of a connect is known, told as ``method``: *order* when nothing was closed
+before the last connect, since then the n-th connection of a group finds n - 1 tuples in use,
+exactly; else *samples*, the worst group's tuples interpolated between two samples of the kernel's
+table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from simulator.measure.histogram import Histogram
+from simulator.records import Hop, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.engine import Run
+    from simulator.measure.hops import HopFacts
+
+BUCKETS: Final = 20
+
+Ints = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Connects:
+    """The connects of one hop in time order; arrays of shape (n,).
+
+    Attributes:
+        t_ns: when the call returned.
+        call_ns: time inside bind() and connect().
+        group: number of the tuple group, any order.
+        failed: whether the call gave no connection.
+    """
+
+    t_ns: Ints
+    call_ns: Ints
+    group: Ints
+    failed: Ints
+
+
+def _of_dials(run: Run) -> Connects:
+    dials = run.dials
+    order = np.argsort(dials["t_ns"], kind="stable")
+    group = dials["source"] << 32 | dials["backend"]
+    return Connects(
+        dials["t_ns"][order], dials["call_ns"][order], group[order], dials["error"][order] != 0
+    )
+
+
+def _of_clients(run: Run) -> Connects:
+    rows = run.connections
+    tried = np.flatnonzero((rows["sent_ns"] >= 0) & (rows["connect_call_ns"] > 0))
+    tried = tried[np.argsort(rows["sent_ns"][tried], kind="stable")]
+    source = rows["source"][tried].astype(np.int64)
+    group = source << 32 | (rows["backend"][tried].astype(np.int64) + 1)
+    failed = (rows["outcome"][tried] == Outcome.FAILED) & (rows["connected_ns"][tried] < 0)
+    return Connects(rows["sent_ns"][tried], rows["connect_call_ns"][tried], group, failed)
+
+
+def _order_occupancy(connects: Connects, budget: int) -> Ints:
+    """Share in use before each connect when nothing is ever given back."""
+    order = np.argsort(connects.group, kind="stable")
+    group, took = connects.group[order], (~connects.failed[order]).astype(np.int64)
+    before = np.cumsum(took) - took
+    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
+    sizes = np.diff(np.append(starts, len(group)))
+    in_use = before - np.repeat(before[starts], sizes)
+    found = np.empty(len(group))
+    found[order] = in_use / budget
+    return found
+
+
+def _sample_occupancy(run: Run, hop: Hop, t_ns: Ints, budget: int) -> Ints | None:
+    """Share in use in the worst group, interpolated between samples; None without samples."""
+    seen = [
+        (int(sample["t_ns"]), int((sample["hops"][hop.label].get("worst") or {}).get("in_use", 0)))
+        for sample in run.samples
+        if hop.label in sample.get("hops", {})
+    ]
+    if not seen:
+        return None
+    times, in_use = np.array(seen, dtype=np.float64).T
+    found: Ints = np.interp(t_ns, times, in_use) / budget
+    return found
+
+
+def _nothing_was_closed(run: Run, connects: Connects) -> bool:
+    """Whether every tuple taken was still held at the last connect."""
+    closed = run.connections["closed_ns"]
+    opened = run.connections["connected_ns"] >= 0
+    ends = closed[opened & (closed >= 0)]
+    return not len(ends) or int(ends.min()) >= int(connects.t_ns[-1])
+
+
+def connect_cost(run: Run, facts: HopFacts) -> dict[str, Any]:
+    """The table of one hop, as summaries hold it.
+
+    Returns:
+        ``hop``, ``method`` and ``buckets``: per 5 % of occupancy that any connect met, ``from``
+        and ``to`` (shares), ``n`` calls, ``failures`` among them, ``p50``, ``p90``, ``p99`` and
+        ``max`` in ns of those that succeeded (None where fewer than ten lie beyond), and
+        ``failed_max`` in ns.
+    """
+    connects = _of_dials(run) if facts.hop is Hop.BALANCER_BACKEND else _of_clients(run)
+    empty: dict[str, Any] = {"hop": facts.hop.label, "method": None, "buckets": []}
+    if not len(connects.t_ns) or facts.budget <= 0:
+        return empty
+    occupancy: Ints | None
+    if _nothing_was_closed(run, connects):
+        method, occupancy = "order", _order_occupancy(connects, facts.budget)
+    else:
+        method = "samples"
+        occupancy = _sample_occupancy(run, facts.hop, connects.t_ns, facts.budget)
+    if occupancy is None:
+        return empty
+    # What finds everything taken belongs to the last bucket, which is closed at 100 %.
+    bucket = np.clip((occupancy * BUCKETS + 1e-9).astype(np.int64), 0, BUCKETS - 1)
+    rows = [_bucket_row(connects, bucket, int(index)) for index in np.unique(bucket)]
+    return {"hop": facts.hop.label, "method": method, "buckets": rows}
+
+
+def _bucket_row(connects: Connects, bucket: Ints, index: int) -> dict[str, Any]:
+    chosen = bucket == index
+    good = Histogram(connects.call_ns[chosen & ~connects.failed].astype(np.int64))
+    bad = connects.call_ns[chosen & connects.failed]
+    return {
+        "from": index / BUCKETS,
+        "to": (index + 1) / BUCKETS,
+        "n": int(np.count_nonzero(chosen)),
+        "failures": len(bad),
+        "p50": good.quantile_if_told(0.5),
+        "p90": good.quantile_if_told(0.9),
+        "p99": good.quantile_if_told(0.99),
+        "max": good.max_ns if good.count else None,
+        "failed_max": int(bad.max()) if len(bad) else None,
+    }
+
+
+def connect_cost_tables(run: Run, hops: Sequence[HopFacts]) -> list[dict[str, Any]]:
+    """The tables of all hops that have one."""
+    tables = (connect_cost(run, facts) for facts in hops)
+    return [table for table in tables if table["buckets"]]

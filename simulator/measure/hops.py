@@ -1,0 +1,184 @@
+"""Tuples of each hop: how many there are, how many were in use at worst, when they ran out.
+
+Budget and peaks are those of the worst tuple group, the sockets that compete for the same ports,
+since a run fails where its worst group fails and not where the average does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from simulator.measure.attribution import Causes, client_hop
+from simulator.records import OUT_OF_PORTS, Call, Ending, Hop
+from simulator.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from simulator.engine import Run
+    from simulator.scenario.schema import Scenario, Source
+
+_NO_PORT: Final = (*sorted(OUT_OF_PORTS), int(Ending.NO_PORT))
+_PORT_CALLS: Final = (int(Call.SOCKET), int(Call.BIND), int(Call.CONNECT), int(Call.PICK))
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Ints = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopFacts:
+    """What a run tells of one hop.
+
+    Attributes:
+        hop: which.
+        sources: source addresses.
+        destinations: addresses and ports that are connected to.
+        budget: tuples of one group.
+        in_use_peak, established_peak, time_wait_peak: of the worst group of any sample.
+        distinct_ports: local ports that were ever used.
+        exhausted_at_ns: when a connection first found no port, None = never.
+        worst: the worst group at exhaustion, or at the peak; see `docs/records.md`.
+        sampled: whether any sample was taken.
+    """
+
+    hop: Hop
+    sources: int
+    destinations: int
+    budget: int
+    in_use_peak: int
+    established_peak: int
+    time_wait_peak: int
+    distinct_ports: int
+    exhausted_at_ns: int | None
+    worst: Mapping[str, Any] | None
+    sampled: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The form in a summary."""
+        at = self.exhausted_at_ns
+        return {
+            "name": self.hop.label,
+            "sources": self.sources,
+            "destinations": self.destinations,
+            "budget": self.budget,
+            "in_use_peak": self.in_use_peak,
+            "established_peak": self.established_peak,
+            "time_wait_peak": self.time_wait_peak,
+            "distinct_ports": self.distinct_ports,
+            "exhausted_at_s": None if at is None else at / NS_PER_S,
+            "worst": None if self.worst is None else dict(self.worst),
+        }
+
+
+def ran_out(call: Ints, error: Ints) -> Mask:
+    """Which failures, shapes (n,), mean that no port was left: to connect from, or to bind.
+
+    EADDRINUSE from bind() to port 0 is the same wall, met one call earlier.
+    """
+    found: Mask = (np.isin(error, _NO_PORT) & np.isin(call, _PORT_CALLS)) | bind_conflict(
+        call, error
+    )
+    return found
+
+
+def bind_conflict(call: Ints, error: Ints) -> Mask:
+    """Which failures, shapes (n,), are ports that others hold."""
+    import errno
+
+    found: Mask = (error == errno.EADDRINUSE) & np.isin(call, (Call.BIND, Call.CONNECT))
+    return found
+
+
+def source_of(scenario: Scenario, hop: Hop) -> Source:
+    """Where connections of a hop come from."""
+    if hop is Hop.BALANCER_BACKEND:
+        return scenario.balancer.source
+    return scenario.clients.source
+
+
+def configured_budget(scenario: Scenario, hop: Hop) -> int:
+    """Ports of one source address toward one destination, by the scenario alone."""
+    source = source_of(scenario, hop)
+    chosen = scenario.kernel.port_range
+    if source.range is not None and source.ports in ("socket-range", "userspace", "permanent"):
+        chosen = source.range
+    reserved: set[int] = set()
+    if source.ports not in ("userspace", "permanent"):  # an explicit bind may take those too
+        for part in scenario.kernel.reserved_ports:
+            reserved.update(range(max(part.first, chosen.first), min(part.last, chosen.last) + 1))
+    return len(chosen) - len(reserved)
+
+
+def _hop_samples(run: Run, hop: Hop) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for sample in run.samples:
+        seen = sample.get("hops", {}).get(hop.label)
+        if seen is not None:
+            yield int(sample["t_ns"]), seen
+
+
+def _worst_groups(run: Run, hop: Hop) -> list[tuple[int, Mapping[str, Any]]]:
+    return [(t_ns, seen["worst"]) for t_ns, seen in _hop_samples(run, hop) if seen.get("worst")]
+
+
+def _telling(
+    groups: list[tuple[int, Mapping[str, Any]]], exhausted_at_ns: int | None
+) -> Mapping[str, Any] | None:
+    """The group that explains a run best: the fullest one, near exhaustion when there was one."""
+    if not groups:
+        return None
+    if exhausted_at_ns is not None:
+        near = [(t, g) for t, g in groups if t >= exhausted_at_ns - NS_PER_S // 5][:5]
+        groups = near or groups
+    return max(groups, key=lambda pair: int(pair[1]["in_use"]))[1]
+
+
+def _first(moments_ns: Ints, chosen: Mask) -> int | None:
+    return int(moments_ns[chosen].min()) if chosen.any() else None
+
+
+def _ports_and_exhaustion(run: Run, hop: Hop, causes: Causes) -> tuple[int, int | None]:
+    if hop is Hop.BALANCER_BACKEND:
+        dials = run.dials
+        used = np.unique(dials["port"][dials["port"] > 0])
+        return len(used), _first(dials["t_ns"], ran_out(dials["call"], dials["error"]))
+    rows = run.connections
+    used = np.unique(rows["port"][rows["port"] > 0])
+    own = (causes.hop == hop) & ran_out(causes.call, causes.error)
+    return len(used), _first(rows["sent_ns"][causes.row], own)
+
+
+def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
+    """Read one hop's facts from the records of a run."""
+    scenario = run.scenario
+    groups = _worst_groups(run, hop)
+    budgets = [int(seen["budget"]) for _, seen in _hop_samples(run, hop)]
+    distinct, exhausted_at_ns = _ports_and_exhaustion(run, hop, causes)
+    sampled_ports = [int(seen.get("distinct_ports", 0)) for _, seen in _hop_samples(run, hop)]
+
+    def peak(name: str) -> int:
+        return max((int(group[name]) for _, group in groups), default=0)
+
+    return HopFacts(
+        hop=hop,
+        sources=source_of(scenario, hop).addresses,
+        destinations=1 if hop is Hop.CLIENT_BALANCER else scenario.backends.count,
+        budget=budgets[-1] if budgets else configured_budget(scenario, hop),
+        in_use_peak=peak("in_use"),
+        established_peak=peak("established"),
+        time_wait_peak=peak("time_wait"),
+        distinct_ports=max(distinct, *sampled_ports, 0),
+        exhausted_at_ns=exhausted_at_ns,
+        worst=_telling(groups, exhausted_at_ns),
+        sampled=bool(budgets),
+    )
+
+
+def all_hops(run: Run, causes: Causes) -> list[HopFacts]:
+    """The hops of a run, the clients' first."""
+    hops = [client_hop(run)]
+    if hops[0] is Hop.CLIENT_BALANCER:
+        hops.append(Hop.BALANCER_BACKEND)
+    return [hop_facts(run, hop, causes) for hop in hops]

@@ -1,0 +1,106 @@
+"""The summary of a run: everything a report or a threshold needs, from its records alone.
+
+`summarize` asks each file of this room for its part and puts the parts together. Fields may be
+added; the meaning of a field never changes within ``portchurn.summary/1``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from simulator.measure.accounting import count_attempts
+from simulator.measure.attribution import find_causes
+from simulator.measure.backends import backend_table, endpoints
+from simulator.measure.connect_cost import connect_cost_tables
+from simulator.measure.evidence import gather, kernel_counters
+from simulator.measure.hops import all_hops
+from simulator.measure.latency import latency_table, peak_concurrent
+from simulator.measure.phases import phase_table, rates_per_s
+from simulator.measure.roles import cpu_table, memory_table
+from simulator.measure.thresholds import evaluate
+from simulator.measure.validity import find_doubts, notes
+from simulator.measure.verdict import decide
+
+if TYPE_CHECKING:
+    from simulator.engine import Run
+
+SCHEMA: Final = "portchurn.summary/1"
+
+
+def summarize(run: Run) -> dict[str, Any]:
+    """Work out the summary of a run, complete or cut short, as plain JSON values.
+
+    Times are ns where the name says so and seconds in ``*_s``; rates are per second.
+
+    Raises:
+        InternalError: the accounting identity does not hold.
+    """
+    causes = find_causes(run)
+    attempts = count_attempts(run.connections, causes.count_by_key())
+    doubts = find_doubts(run, attempts)
+    hops = all_hops(run, causes)
+    peak = peak_concurrent(run)
+    verdict = decide(
+        gather(
+            run,
+            attempts=attempts,
+            causes=causes,
+            hops=hops,
+            doubts=doubts,
+            endpoints=endpoints(run),
+            peak_concurrent=peak,
+        )
+    )
+    summary: dict[str, Any] = {
+        "schema": SCHEMA,
+        "run": run.manifest.get("id"),
+        "started": run.manifest.get("started"),
+        "engine": run.manifest.get("engine"),
+        "verdict": verdict.as_dict(),
+        "valid": not any(doubt.invalid for doubt in doubts),
+        "doubts": [doubt.as_dict() for doubt in doubts],
+        "notes": notes(run),
+        "attempts": attempts.as_dict(),
+        "rates_per_s": rates_per_s(run),
+        "latency_ns": latency_table(run),
+        "hops": [facts.as_dict() for facts in hops],
+        "connections": _connections(run, peak),
+        "backends": backend_table(run),
+        "cpu": cpu_table(run),
+        "memory": memory_table(run),
+        "phases": phase_table(run),
+        "connect_cost": connect_cost_tables(run, hops),
+        "attributed": int(np.count_nonzero(causes.joined)),
+        "counters": kernel_counters(run),
+        "sysctls": _sysctls(run),
+        "scenario": {
+            "name": run.manifest.get("scenario"),
+            "title": run.scenario.title,
+            "expect": run.scenario.expect,
+        },
+        "variant": run.manifest.get("variant", ""),
+        "seed": run.manifest.get("seed"),
+        "environment": run.manifest.get("environment", {}),
+    }
+    summary["thresholds"] = evaluate(summary, run.scenario.thresholds)
+    return summary
+
+
+def _connections(run: Run, peak: int) -> dict[str, int]:
+    opened = run.connections["connected_ns"] >= 0
+    closed = opened & (run.connections["closed_ns"] >= 0)
+    return {
+        "peak_concurrent": peak,
+        "opened": int(np.count_nonzero(opened)),
+        "closed": int(np.count_nonzero(closed)),
+    }
+
+
+def _sysctls(run: Run) -> dict[str, Any]:
+    """The namespace's settings as read back, not as asked for."""
+    for event in run.events:
+        if event.get("event") == "sysctls":
+            return dict(event.get("values", {}))
+    return {}

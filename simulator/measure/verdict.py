@@ -1,0 +1,416 @@
+"""The verdict: one sentence that says what ran out, where, since when, what it cost.
+
+The cause that cost the most connections gives the code. The sentence is for someone who is woken
+up by it: subject first, numbers after, and no word that needs this project's source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.measure.evidence import ACCEPTS, Evidence
+from simulator.measure.hops import HopFacts, source_of
+from simulator.measure.remedies import (
+    descriptor_remedies,
+    generator_remedies,
+    port_remedies,
+    queue_remedies,
+    refused_remedies,
+    wall_of,
+)
+from simulator.records import Hop
+from simulator.scenario.thresholds import VERDICTS
+from simulator.units import NS_PER_S, format_count, format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from simulator.measure.validity import Doubt
+
+#: Share of the plan dropped at accept queues that is a finding though every connection survived.
+_DROPS: Final = 0.01
+_SUBJECT: Final = {"balancer": "The balancer", "client": "The clients", "backend": "A backend"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a run says.
+
+    Attributes:
+        code: one of `scenario.thresholds.VERDICTS`.
+        hop: the hop it speaks of, None for the whole run.
+        sentence: the finding.
+        remedies: what would mend it, most gain first, each with its arithmetic.
+        evidence: the numbers behind the sentence.
+    """
+
+    code: str
+    hop: str | None
+    sentence: str
+    remedies: Sequence[str]
+    evidence: Mapping[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The form in a summary."""
+        return {
+            "code": self.code,
+            "hop": self.hop,
+            "sentence": self.sentence,
+            "remedies": list(self.remedies),
+            "evidence": dict(self.evidence),
+        }
+
+
+def choose_code(evidence: Evidence) -> str:
+    """The verdict code: the cause that cost most, then walls that retries hid, then lateness."""
+    if evidence.causes:
+        most = max(evidence.causes.values())
+        return next(code for code in VERDICTS if evidence.causes.get(code) == most)
+    if evidence.port_dials:
+        return "balancer-source-ports"
+    if any(doubt.code == "generator-late" and doubt.invalid for doubt in evidence.doubts):
+        return "generator"
+    if evidence.dropped > _DROPS * max(1, evidence.attempts.planned):
+        return "accept-queue"
+    return "ok"
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """Give the verdict of a run."""
+    code = choose_code(evidence)
+    say: dict[str, Callable[[Evidence], Verdict]] = {
+        "balancer-source-ports": lambda e: _ports(e, "balancer-source-ports"),
+        "client-source-ports": lambda e: _ports(e, "client-source-ports"),
+        "bind-conflict": _bind_conflict,
+        "backend-refused": _refused,
+        "accept-queue": _accept_queue,
+        "descriptors": _descriptors,
+        "generator": _generator,
+        "failures": _failures,
+        "ok": _ok,
+    }
+    return say[code](evidence)
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.001:
+        return f"{100 * share:.2g} %"
+    return f"{100 * share:.1f} %"
+
+
+def _seconds(moment_ns: int | None) -> str:
+    return "" if moment_ns is None else f" after {moment_ns / NS_PER_S:.1f} s"
+
+
+def _cost(evidence: Evidence, code: str) -> str:
+    names = ", ".join(evidence.error_names(code)[:2])
+    return f"{_percent(evidence.share(code))} of connections failed{f' ({names})' if names else ''}"
+
+
+def _top_hop(evidence: Evidence, code: str) -> str:
+    """The hop on which most connections of a cause failed."""
+    total: dict[str, int] = {}
+    for key, count in evidence.errors.get(code, {}).items():
+        hop = key.partition("/")[0]
+        total[hop] = total.get(hop, 0) + count
+    return max(total, key=lambda hop: total[hop], default=next(iter(evidence.hops)))
+
+
+def _states(facts: HopFacts) -> str:
+    """How full the worst group was, and with what."""
+    worst = facts.worst
+    if worst is None:
+        return f"its budget is {format_count(facts.budget)} tuples"
+    in_use, waiting = int(worst["in_use"]), int(worst["time_wait"])
+    parts = [
+        f"{format_count(waiting)} in TIME_WAIT" if waiting else "",
+        f"{format_count(int(worst['established']))} established",
+        f"{format_count(int(worst['other']))} in other states" if worst.get("other") else "",
+    ]
+    inside = ", ".join(part for part in parts if part)
+    if in_use >= facts.budget:
+        return f"all {format_count(facts.budget)} tuples were in use ({inside})"
+    return (
+        f"{format_count(in_use)} of {format_count(facts.budget)} tuples were in use when last "
+        f"sampled ({inside})"
+    )
+
+
+def _lost_to_time_wait(evidence: Evidence, facts: HopFacts) -> bool:
+    """Whether closed connections rather than open ones took most of the tuples."""
+    if facts.worst is not None:
+        return int(facts.worst["time_wait"]) * 2 > int(facts.worst["in_use"])
+    wall = wall_of(evidence, facts)
+    return wall.wait_s > wall.open_s
+
+
+def _where(evidence: Evidence, facts: HopFacts) -> str:
+    destination = (facts.worst or {}).get("destination")
+    names = ("EADDRNOTAVAIL", "NO_PORT", "EAGAIN")
+    backends = {one for name in names for one in evidence.dial_backends.get(name, ())}
+    if destination is None:
+        return ""
+    more = f" and {len(backends) - 1} other backends" if len(backends) > 1 else ""
+    return f" toward {destination}{more}"
+
+
+def _ports(evidence: Evidence, code: str) -> Verdict:
+    role = code.partition("-")[0]
+    hop = Hop.BALANCER_BACKEND.label if role == "balancer" else next(iter(evidence.hops))
+    facts = evidence.hops[hop]
+    lost = _lost_to_time_wait(evidence, facts)
+    if source_of(evidence.scenario, facts.hop).ports == "permanent":
+        reason = "each connection keeps a port of its own for good"
+    elif lost:
+        reason = "closed connections hold them in TIME_WAIT"
+    else:
+        reason = "open connections hold them"
+    cost = _cost(evidence, code)
+    if not evidence.causes.get(code):
+        cost = (
+            f"retries saved every connection, {format_count(evidence.port_dials)} connects failed"
+        )
+    wall = wall_of(evidence, facts)
+    return Verdict(
+        code=code,
+        hop=hop,
+        sentence=(
+            f"{_SUBJECT[role]} ran out of source ports{_where(evidence, facts)}"
+            f"{_seconds(facts.exhausted_at_ns)}: {_states(facts)}; {reason}; {cost}."
+        ),
+        remedies=port_remedies(evidence, facts, lost_to_time_wait=lost),
+        evidence={
+            "cause": "time-wait" if lost else "held",
+            "failed": evidence.causes.get(code, 0),
+            "failed_connects": evidence.port_dials if role == "balancer" else None,
+            "budget": facts.budget,
+            "worst": facts.worst,
+            "ceiling_per_s": wall.rate_per_s,
+            "tuples": wall.tuples,
+            "open_s": wall.open_s,
+            "time_wait_s": wall.wait_s,
+        },
+    )
+
+
+def _bind_conflict(evidence: Evidence) -> Verdict:
+    hop = _top_hop(evidence, "bind-conflict")
+    facts = evidence.hops[hop]
+    who = "The balancer" if facts.hop is Hop.BALANCER_BACKEND else "The clients"
+    mode = source_of(evidence.scenario, facts.hop).ports
+    lost = _lost_to_time_wait(evidence, facts)
+    if mode == "early-bind":
+        reason = (
+            f"{who} found no port to bind{_seconds(facts.exhausted_at_ns)}: {_states(facts)}; "
+            f"bound before connect, a port serves one destination only"
+        )
+    else:
+        reason = (
+            f"{who} could not bind the wanted source port{_seconds(facts.exhausted_at_ns)}: "
+            f"another socket holds it"
+        )
+    return Verdict(
+        code="bind-conflict",
+        hop=hop,
+        sentence=f"{reason}; {_cost(evidence, 'bind-conflict')}.",
+        remedies=port_remedies(evidence, facts, lost_to_time_wait=lost),
+        evidence={
+            "failed": evidence.causes["bind-conflict"],
+            "mode": mode,
+            "budget": facts.budget,
+            "worst": facts.worst,
+        },
+    )
+
+
+def _refused(evidence: Evidence) -> Verdict:
+    code, hop = "backend-refused", _top_hop(evidence, "backend-refused")
+    refusing = list(evidence.dial_backends.get("ECONNREFUSED", ()))
+    count = evidence.scenario.backends.count
+    names = [evidence.endpoints.get(one, f"backend {one}") for one in refusing[:2]]
+    more = f" and {len(refusing) - len(names)} more" if len(refusing) > len(names) else ""
+    where = f": nothing listens on {' and '.join(names)}{more}" if names else ""
+    subject = f"{len(refusing)} of {count} backends" if refusing and count > 1 else "The backend"
+    return Verdict(
+        code=code,
+        hop=hop,
+        sentence=f"{subject} refused connections{where}; {_cost(evidence, code)}.",
+        remedies=refused_remedies(evidence, len(refusing)),
+        evidence={"failed": evidence.causes[code], "backends": refusing},
+    )
+
+
+def _accept_queue(evidence: Evidence) -> Verdict:
+    code = "accept-queue"
+    hop = _top_hop(evidence, code)
+    owner = "the balancer" if ACCEPTS[hop] == "balancer" else "the backends"
+    lost = evidence.causes.get(code, 0)
+    cost = (
+        _cost(evidence, code)
+        if lost
+        else "no connection failed, but each drop costs its client at least one second"
+    )
+    return Verdict(
+        code=code,
+        hop=hop,
+        sentence=(
+            f"The accept queue of {owner} overflowed: the kernel dropped "
+            f"{format_count(evidence.dropped)} attempts to connect; {cost}."
+        ),
+        remedies=queue_remedies(evidence, hop),
+        evidence={
+            "failed": lost,
+            **{
+                name: evidence.counters[name]
+                for name in ("TcpExt.ListenOverflows", "TcpExt.ListenDrops", "TcpExt.TCPSynRetrans")
+                if name in evidence.counters
+            },
+        },
+    )
+
+
+def _starving_role(evidence: Evidence) -> str:
+    if evidence.out_of_descriptors:
+        starved = evidence.out_of_descriptors
+        return max(starved, key=lambda role: starved[role])
+    if evidence.attempts.not_sent.get("descriptors"):
+        return "client"
+    hop = _top_hop(evidence, "descriptors")
+    return "balancer" if hop == Hop.BALANCER_BACKEND.label else "client"
+
+
+def _descriptors(evidence: Evidence) -> Verdict:
+    code, role = "descriptors", _starving_role(evidence)
+    part = {
+        "balancer": evidence.scenario.balancer.descriptors,
+        "backend": evidence.scenario.backends.descriptors,
+        "client": evidence.scenario.clients.descriptors,
+    }[role]
+    limit = f" (limit {format_count(part)} for each process)" if part else ""
+    unsent = evidence.attempts.not_sent.get("descriptors", 0)
+    cost = [_cost(evidence, code)] if evidence.errors.get(code) else []
+    if unsent:
+        share = _percent(unsent / evidence.attempts.planned)
+        cost.append(f"{share} of the plan could not be sent")
+    subject = "The load generator" if role == "client" else _SUBJECT[role]
+    return Verdict(
+        code=code,
+        hop=None if role == "client" else _top_hop(evidence, code),
+        sentence=f"{subject} ran out of file descriptors{limit}: {', '.join(cost)}.",
+        remedies=descriptor_remedies(evidence, role),
+        evidence={
+            "role": role,
+            "limit": part,
+            "failed": sum(evidence.errors.get(code, {}).values()),
+            "not_sent": unsent,
+            "accept_errors": dict(evidence.out_of_descriptors),
+        },
+    )
+
+
+def _generator(evidence: Evidence) -> Verdict:
+    attempts = evidence.attempts
+    behind = attempts.not_sent.get("generator", 0)
+    late = next((doubt for doubt in evidence.doubts if doubt.code == "generator-late"), None)
+    share = attempts.sent / attempts.planned if attempts.planned else 1.0
+    what = f"it sent {_percent(share)} of the plan" if behind else "it sent late"
+    detail = f" ({late.message})" if late is not None else ""
+    return Verdict(
+        code="generator",
+        hop=None,
+        sentence=(
+            f"The load generator could not keep up: {what}{detail}; "
+            f"this run says nothing about the balancer."
+        ),
+        remedies=generator_remedies(evidence),
+        evidence={"not_sent": behind, "sent_share": share},
+    )
+
+
+def _failures(evidence: Evidence) -> Verdict:
+    code = "failures"
+    errors = evidence.errors[code]
+    key, count = next(iter(errors.items()))
+    total = sum(errors.values())
+    lost = _doubt(evidence, "role-lost")
+    reason = f"; {lost.message}" if lost is not None else ""
+    share = _percent(total / evidence.attempts.sent)
+    return Verdict(
+        code=code,
+        hop=_top_hop(evidence, code),
+        sentence=(
+            f"{share} of connections failed, for no want of ports: most often {key} "
+            f"({format_count(count)} of {format_count(total)}){reason}."
+        ),
+        remedies=_failure_remedies(evidence, key),
+        evidence={"failed": total, "errors": dict(errors)},
+    )
+
+
+def _failure_remedies(evidence: Evidence, key: str) -> list[str]:
+    _, call, error = key.split("/")
+    if error in ("TIMEOUT", "ETIMEDOUT"):
+        wait_s = evidence.scenario.clients.timeout / NS_PER_S
+        return [
+            f"find what is slow: nothing answered within {wait_s:.3g} s (clients.timeout) and "
+            f"no accept queue overflowed, so work was accepted and not done"
+        ]
+    if error == "NO_BACKEND":
+        return ["bring back a backend: the balancer had none left to pick"]
+    if error in ("ECONNRESET", "EPIPE", "EOF"):
+        return [
+            (
+                f"look at the other side: it cut connections during {call}, and no record of the "
+                f"balancer says why"
+            )
+        ]
+    return [f"look up {error} in {call}(2): it is none of the limits this tool knows"]
+
+
+def _doubt(evidence: Evidence, code: str) -> Doubt | None:
+    return next((doubt for doubt in evidence.doubts if doubt.code == code), None)
+
+
+def _ok(evidence: Evidence) -> Verdict:
+    attempts = evidence.attempts
+    fullest = max(
+        evidence.hops.values(), key=lambda facts: facts.in_use_peak / max(1, facts.budget)
+    )
+    share = fullest.in_use_peak / max(1, fullest.budget)
+    wall = wall_of(evidence, fullest)
+    left = (
+        f"; {format_count(attempts.open_at_end)} were still open at the end"
+        if attempts.open_at_end
+        else ""
+    )
+    headroom = "occupancy was not sampled"
+    if fullest.sampled:
+        headroom = (
+            f"at peak {format_count(fullest.in_use_peak)} of {format_count(fullest.budget)} "
+            f"tuples were in use on {fullest.hop.label}, {_percent(share)}"
+        )
+    return Verdict(
+        code="ok",
+        hop=None,
+        sentence=(
+            f"Nothing ran out: {format_count(attempts.ok)} of {format_count(attempts.sent)} "
+            f"connections succeeded{left}; {headroom}."
+        ),
+        remedies=[
+            (
+                f"headroom: by arithmetic the wall of {fullest.hop.label} stands at "
+                f"{format_rate(wall.rate_per_s)} ({format_count(wall.tuples)} tuples), or "
+                f"{format_count(wall.tuples)} connections at once"
+            )
+        ]
+        if wall.tuples
+        else [],
+        evidence={
+            "hop": fullest.hop.label,
+            "in_use_peak": fullest.in_use_peak,
+            "budget": fullest.budget,
+            "occupancy": share,
+            "ceiling_per_s": wall.rate_per_s,
+        },
+    )
