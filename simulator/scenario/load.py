@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
 
 _SLUG_LENGTH: Final = 64
+#: The link to the newest run stands beside the folders of the scenarios.
+_TAKEN: Final = frozenset({"latest"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +85,11 @@ def slug_of(name: str) -> str:
     such names do not meet.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]*", name) and len(slug) <= _SLUG_LENGTH:
+    keeps = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]*", name)
+    if keeps and len(slug) <= _SLUG_LENGTH and slug not in _TAKEN:
         return slug
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-    return f"{slug[: _SLUG_LENGTH - 9]}-{digest}".strip("-")
+    return f"{slug[: _SLUG_LENGTH - 9].strip('-')}-{digest}".strip("-")
 
 
 def load_file(

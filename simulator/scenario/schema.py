@@ -36,6 +36,12 @@ from simulator.units import NS_PER_S
 
 MAX_CONNECTIONS = 5_000_000
 MAX_BACKENDS = 16_384
+#: Fewer ports than this outside kernel.port_range are not worth moving the clients to.
+MIN_CLIENT_PORTS = 4_096
+#: Modes in which connect() finds the port, and passes over those that somebody bound.
+KERNEL_PICKS = ("kernel", "late-bind", "socket-range")
+#: Modes in which we name a port in bind().
+BINDS_A_PORT = ("userspace", "permanent")
 
 
 class Duration(Mapping):
@@ -127,7 +133,9 @@ class Source(Mapping):
     range: Ports | None = Field(
         default=None,
         description=(
-            "ports for `socket-range`, `userspace` and `permanent`; default: kernel.port_range"
+            "ports for `socket-range`, `userspace` and `permanent`; default: kernel.port_range, "
+            "but for clients the ports outside it when the kernel picks for the balancer, since "
+            "a port that is bound on any address is lost to the kernel's own choice"
         ),
     )
 
@@ -183,7 +191,7 @@ class Kernel(Mapping):
     def _kernel_would_take_it(self) -> Kernel:
         if self.time_wait < 60 * NS_PER_S and self.time_wait % 1_000_000:
             raise about("time_wait", "must be a whole number of milliseconds")
-        lowest = self.sysctls.get("net.ipv4.ip_unprivileged_port_start", 1024)
+        lowest = self.sysctls.get("net.ipv4.ip_unprivileged_port_start", 0)
         if self.port_range.first < lowest:
             message = f"begins below {lowest}, and the kernel refuses that; begin at {lowest}"
             raise about("port_range", message)
@@ -445,7 +453,37 @@ class Scenario(Mapping):
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
         if wrong:
             raise about(*wrong[0], *wrong[1:])
+        self._keep_clients_out_of_the_way()
         return self
+
+    def _keep_clients_out_of_the_way(self) -> None:
+        """Give clients a range of their own where theirs would eat the balancer's.
+
+        connect() passes over a port that any socket of the namespace has bound, on whatever
+        address, and so it does for the 60 s that such a socket is in TIME_WAIT.
+
+        Source: net/ipv4/inet_hashtables.c, `__inet_hash_connect`; seen on Linux 6.18.
+        """
+        source = self.clients.source
+        if (
+            source.range is not None
+            or source.ports not in BINDS_A_PORT
+            or self.balancer.driver == "none"
+            or self.balancer.source.ports not in KERNEL_PICKS
+        ):
+            return
+        ports = self.kernel.port_range
+        below, above = ports.first - 1024, 65535 - ports.last
+        if max(below, above) < min(len(ports), MIN_CLIENT_PORTS):
+            return
+        free = (
+            PortRange(1024, ports.first - 1) if below >= above else PortRange(ports.last + 1, 65535)
+        )
+        clients = self.clients.model_copy(
+            update={"source": source.model_copy(update={"range": free})}
+        )
+        # Still being validated, nobody has seen the value yet: frozen means frozen after this.
+        object.__setattr__(self, "clients", clients)
 
     def _source_fits(self, source: Source) -> list[tuple[str, str]]:
         """What the kernel would silently do otherwise with a source's range."""
