@@ -3,7 +3,8 @@
 Each process of a run carries ``PORTCHURN_RUN=<run id>:<owner pid>:<owner start ticks>`` in its
 environment, and each temporary folder the owner in its name. A leftover is such a thing whose
 owner is dead; a pid alone would not tell, since pids are used again, but a pid with the moment
-of its start does. Only what this user owns is ever looked at.
+of its start does. Only what this user owns is ever looked at; roles that root started have become
+*nobody*, so root looks at those too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from simulator.kernel.namespace import is_alive, start_ticks
 
 RUN_VARIABLE: Final = "PORTCHURN_RUN"
 TEMP_PREFIX: Final = "portchurn-"
+_NOBODY: Final = 65534
 _TEMP_RE: Final = re.compile(r"portchurn-(\d{1,10})-(\d{1,20})-\w+")
 _TAG_RE: Final = re.compile(r"([a-zA-Z0-9._-]{1,128}):(\d{1,10}):(\d{1,20})")
 
@@ -91,7 +93,7 @@ def left_processes() -> list[LeftProcess]:
 def _examine(pid: int) -> LeftProcess | None:
     folder = Path(f"/proc/{pid}")
     try:
-        if folder.stat().st_uid != os.geteuid():
+        if folder.stat().st_uid not in _our_uids():
             return None
         ticks = start_ticks(pid)
         environment = (folder / "environ").read_bytes().split(b"\0")
@@ -107,6 +109,10 @@ def _examine(pid: int) -> LeftProcess | None:
                 return None
             return LeftProcess(pid=pid, ticks=ticks, run_id=match[1], command=command)
     return None
+
+
+def _our_uids() -> tuple[int, ...]:
+    return (0, _NOBODY) if os.geteuid() == 0 else (os.geteuid(),)
 
 
 def end_process(process: LeftProcess) -> bool:

@@ -24,4 +24,11 @@ def safe(text: object, limit: int = 500) -> str:
     """
     whole = text if isinstance(text, str) else str(text)
     cut = whole if len(whole) <= limit else whole[: limit - 1] + "…"
-    return "".join(MARK if unicodedata.category(char) in _UNSHOWN else char for char in cut)
+    return "".join(map(_shown, cut))
+
+
+def _shown(char: str) -> str:
+    category = unicodedata.category(char)
+    if category == "Zs":  # a blank of any width is a blank
+        return " "
+    return MARK if category in _UNSHOWN else char
