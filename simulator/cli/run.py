@@ -1,0 +1,161 @@
+"""`portchurn run`: a scenario on the real kernel, its progress on stderr, its verdict on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import overrides_option, scenario_argument, seed_option
+from simulator.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, UsageError, worst_exit_code
+
+if TYPE_CHECKING:
+    from simulator.experiment import Answer, Question
+
+
+class StopRequests:
+    """What signals ask for: once, to stop and save; twice, to end now.
+
+    Attributes:
+        exit_code: 130 after Ctrl-C or a closed terminal, 143 after SIGTERM, 0 when not asked.
+    """
+
+    def __init__(self) -> None:
+        self._level = 0
+        self.exit_code = 0
+
+    def install(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the signals over for the life of the loop."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._ask, number)
+
+    def _ask(self, number: signal.Signals) -> None:
+        self._level += 1
+        terminated = number == signal.SIGTERM
+        self.exit_code = self.exit_code or (EXIT_TERMINATED if terminated else EXIT_INTERRUPTED)
+        if self._level == 1:
+            click.echo("Stopping: no new connections, saving. Once more to end now.", err=True)
+
+    def level(self) -> int:
+        """0 go on, 1 stop and save, 2 end now."""
+        return min(self._level, 2)
+
+
+@click.command(name="run")
+@scenario_argument
+@overrides_option
+@seed_option
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that keeps the runs.",
+)
+@click.option("--variant", help="Run only this variant of the scenario.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="Output form.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option(
+    "--loop",
+    type=click.Choice(["uvloop", "asyncio"]),
+    default="uvloop",
+    show_default=True,
+    help="Event loop of every process of the run.",
+)
+def command(
+    file: Path,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    results: Path,
+    variant: str | None,
+    output: str,
+    quiet: bool,
+    loop: str,
+) -> None:
+    """Run a scenario on the real kernel and print the verdict.
+
+    Everything happens on real sockets in namespaces of the run's own; nothing on this host is
+    changed. Ctrl-C once stops and saves, twice ends at once. Exit codes: 0 passed, 2 the scenario
+    is wrong, 3 this machine cannot do it, 4 a threshold failed, 5 the measurement is not valid,
+    6 results are incomplete, 130 interrupted.
+    """
+    from simulator.experiment import questions
+    from simulator.scenario.load import load_file
+
+    loaded = load_file(file, overrides=overrides, seed=seed)
+    asked = questions(loaded, variant)
+    if not asked:
+        names = ", ".join(one.name for one in loaded.variants)
+        raise UsageError(f"{file} has no variant named {variant}; it has: {names}")
+    if variant is not None and not loaded.variants:
+        raise UsageError(f"{file} has no variants, so --variant {variant} names nothing")
+    stop = StopRequests()
+    answers = asyncio.run(_run_all(asked, stop, results, quiet=quiet, loop=loop))
+    if output == "json":
+        _print_json(answers)
+    else:
+        _print_text(answers)
+    codes = [one.exit_code for one in answers]
+    if stop.exit_code:
+        codes.append(stop.exit_code)
+    sys.exit(worst_exit_code(codes))
+
+
+async def _run_all(
+    asked: list[Question], stop: StopRequests, results: Path, *, quiet: bool, loop: str
+) -> list[Answer]:
+    from simulator.experiment import answer
+    from simulator.live.engine import KernelEngine
+    from simulator.report.terminal import LiveDisplay
+
+    stop.install(asyncio.get_running_loop())
+    answers: list[Answer] = []
+    for question in asked:
+        title = question.scenario.title
+        if question.variant:
+            title = f"{title} [{question.variant}]"
+        with LiveDisplay(title=title, stop=stop.level, quiet=quiet) as display:
+            answers.append(
+                await answer(question, KernelEngine(loop), display, results, sys.argv[1:])
+            )
+        if stop.level():
+            break
+    return answers
+
+
+def _print_json(answers: list[Answer]) -> None:
+    summaries: list[dict[str, Any]] = [
+        {**one.summary, "path": str(one.folder)} for one in answers
+    ]
+    shown: Any = summaries[0] if len(summaries) == 1 else summaries
+    click.echo(json.dumps(shown, indent=1))
+
+
+def _print_text(answers: list[Answer]) -> None:
+    from simulator.report.summary_text import summary_text
+    from simulator.report.variants_text import variants_text
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    if len(answers) == 1:
+        one = answers[0]
+        click.echo(summary_text(one.summary, path=_shown(one.folder), width=width, color=color))
+        return
+    click.echo(variants_text([one.summary for one in answers], width=width, color=color))
+    for one in answers:
+        click.echo(f"Results: {_shown(one.folder)}")
+
+
+def _shown(folder: Path) -> str:
+    """The folder as a person would type it from here."""
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)
