@@ -78,6 +78,7 @@ def summary_text(
         _cost(summary),
         _connect_cost(summary),
         _doubts(summary),
+        _notes(summary),
     ]
     if path:
         blocks.append(Text(f"Results: {safe(path, 4096)}"))
@@ -290,36 +291,35 @@ def _cost(summary: Summary) -> Table | None:
 
 
 def _connect_cost(summary: Summary) -> Table | None:
-    """The table of connect() against occupancy, when it has more than one row to compare."""
-    cost = summary.get("connect_cost")
-    tables = cost if isinstance(cost, Mapping) else {"": cost}
-    if isinstance(cost, Mapping) and ("buckets" in cost or "rows" in cost):
-        tables = {safe(cost.get("hop") or "", 32): cost}
-    for hop, one in tables.items():
-        found = one.get("buckets") or one.get("rows") if isinstance(one, Mapping) else one
-        if not isinstance(found, Sequence) or isinstance(found, str):
-            continue
-        filled = [row for row in found if isinstance(row, Mapping) and row.get("n")]
-        if len(filled) > 1:
-            return _connect_table(safe(hop, 32), filled)
-    return None
+    """connect() against occupancy, for one hop: the verdict's, else the fullest.
+
+    A table of one row compares nothing and is left out.
+    """
+    filled = {
+        str(table.get("hop")): [row for row in rows(table, "buckets") if row.get("n")]
+        for table in rows(summary, "connect_cost")
+    }
+    worth = {hop: found for hop, found in filled.items() if len(found) > 1}
+    if not worth:
+        return None
+    named = str(part(summary, "verdict").get("hop"))
+    hop = named if named in worth else max(worth, key=lambda name: _fullest(worth[name]))
+    return _connect_table(safe(hop, 32), worth[hop])
+
+
+def _fullest(found: Sequence[Mapping[str, Any]]) -> float:
+    return max((row["to"] for row in found if isinstance(row.get("to"), int | float)), default=0.0)
 
 
 def _connect_table(hop: str, filled: Sequence[Mapping[str, Any]]) -> Table:
-    table = heading(
-        f"Time inside connect() by share of the budget in use{', ' + hop if hop else ''}"
-    )
+    table = heading(f"Time inside connect() by share of the budget in use, {hop}")
     for title in ("in use", "calls", "p50", "p99", "max", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in filled:
-        low = row.get("from", row.get("occupancy_from", row.get("low")))
-        high = row.get("to", row.get("occupancy_to", row.get("high")))
-        share = f"{number(low, _percent)}-{number(high, _percent)}%"
-        times = [
-            number(row.get(key, row.get(f"{key}_ns")), format_ns) for key in ("p50", "p99", "max")
-        ]
-        counts = [number(row.get(key), format_count) for key in ("n", "failures")]
-        table.add_row(share, counts[0], *times, counts[1])
+        share = f"{number(row.get('from'), _percent)}-{number(row.get('to'), _percent)}%"
+        times = [number(row.get(key), format_ns) for key in ("p50", "p99", "max")]
+        calls, failed = (number(row.get(key), format_count) for key in ("n", "failures"))
+        table.add_row(share, calls, *times, failed)
     return table
 
 
@@ -336,3 +336,10 @@ def _doubts(summary: Summary) -> Table | None:
             line.append(f" → {safe(doubt.get('remedy'))}")
         lines.append(line)
     return _lines("Doubts", lines)
+
+
+def _notes(summary: Summary) -> Table | None:
+    found = summary.get("notes")
+    if not isinstance(found, Sequence) or isinstance(found, str):
+        return None
+    return _lines("Notes", [safe(note, 1000) for note in found])

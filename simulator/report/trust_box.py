@@ -2,57 +2,63 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from simulator.report.safe_text import safe
-from simulator.units import format_count, format_ns
+from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
 _PERCENTILES = (("p999", "p99.9"), ("p99", "p99"), ("p90", "p90"), ("p50", "p50"))
+_PHASES_SHOWN: Final = 3
+_IPV4: Final = "net.ipv4."
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _traffic(scenario: Mapping[str, Any]) -> list[str]:
-    phases = scenario.get("traffic")
-    if not isinstance(phases, Sequence) or isinstance(phases, str):
-        return []
-    return [_phase(phase) for phase in phases if isinstance(phase, Mapping)]
+def _rows(value: object) -> list[Mapping[str, Any]]:
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else []
+    return [row for row in listed if isinstance(row, Mapping)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _seconds(phase: Mapping[str, Any]) -> float:
+    start, end = phase.get("start_s"), phase.get("end_s")
+    return float(end) - float(start) if _is_number(start) and _is_number(end) else 0.0  # type: ignore[arg-type]
 
 
 def _phase(phase: Mapping[str, Any]) -> str:
-    what = "traffic"
-    for kind, rate in _mapping(phase.get("arrivals")).items():
-        if isinstance(rate, Mapping):
-            start, end = rate.get("from"), rate.get("to")
-            what = f"{kind} {start}" if start == end else f"{kind} {start} to {end}"
-        elif rate:
-            what = f"{kind} {rate}"
-    hold = _mapping(phase.get("hold"))
-    if hold:
-        what = f"hold {hold.get('connections')} opened at {hold.get('rate')}"
-    warm = ", warm-up" if phase.get("warmup") else ""
-    return safe(f"{what} for {phase.get('for', '?')}{warm}", 120)
+    rate = _mapping(phase.get("rates_per_s")).get("asked")
+    asked = f" at {format_rate(float(rate))}" if _is_number(rate) else ""  # type: ignore[arg-type]
+    return f"{safe(phase.get('name'), 64)} {format_ns(_seconds(phase) * NS_PER_S)}{asked}"
 
 
 def measured_line(summary: Mapping[str, Any]) -> str:
-    """What was done: loop type, traffic of each phase, engine and seed."""
-    phases = _traffic(_mapping(summary.get("scenario")))
-    shown = phases[:3] + ([f"{len(phases) - 3} more phases"] if len(phases) > 3 else [])
-    parts = ["open loop", *shown]
-    parts += [f"engine {safe(summary['engine'], 20)}"] if summary.get("engine") else []
-    parts += [f"seed {safe(summary['seed'], 20)}"] if summary.get("seed") is not None else []
+    """What was done: loop type, each measured phase, warm-up, engine and seed."""
+    phases = _rows(summary.get("phases"))
+    measured = [phase for phase in phases if not phase.get("warmup")]
+    warm_s = sum(_seconds(phase) for phase in phases if phase.get("warmup"))
+    parts = ["open loop", *map(_phase, measured[:_PHASES_SHOWN])]
+    if len(measured) > _PHASES_SHOWN:
+        parts.append(f"{len(measured) - _PHASES_SHOWN} more phases")
+    if warm_s:
+        parts.append(f"after {format_ns(warm_s * NS_PER_S)} of warm-up")
+    if summary.get("engine"):
+        parts.append(f"{safe(summary['engine'], 20)} engine")
+    if summary.get("seed") is not None:
+        parts.append(f"seed {safe(summary['seed'], 20)}")
     return " · ".join(parts)
 
 
 def valid_line(summary: Mapping[str, Any]) -> str:
     """The numbers that make it valid, or the doubts that make it not."""
-    doubts = summary.get("doubts")
-    listed = doubts if isinstance(doubts, Sequence) and not isinstance(doubts, str) else []
     messages = [
-        safe(d.get("message")) for d in listed if isinstance(d, Mapping) and d.get("invalid", True)
+        safe(doubt.get("message")) for doubt in _rows(summary.get("doubts")) if doubt.get("invalid")
     ]
     if summary.get("valid") is False and messages:
         return " · ".join(messages)
@@ -64,12 +70,10 @@ def valid_line(summary: Mapping[str, Any]) -> str:
     lag = _mapping(_mapping(summary.get("latency_ns")).get("lag")).get("p99")
     if isinstance(lag, int | float):
         parts.append(f"late p99 {format_ns(lag)}")
-    for role in ("client", "balancer", "backend"):
-        share = _mapping(summary.get("cpu")).get(f"{role}_share")
+    for role, name in (("client", "generator"), ("balancer", "balancer"), ("backend", "backend")):
+        share = _mapping(summary.get("cpu")).get(f"{role}_busiest_share")
         if isinstance(share, int | float):
-            parts.append(
-                f"{'generator' if role == 'client' else role} {100 * share:.0f}% of a core"
-            )
+            parts.append(f"{name} {100 * share:.0f}% of a core")
     return " · ".join(parts) or "not enough was measured to say"
 
 
@@ -85,11 +89,21 @@ def limits_line(summary: Mapping[str, Any]) -> str:
             break
     environment = _mapping(summary.get("environment"))
     parts.append(safe(environment.get("path") or "loopback", 40))
-    kernel = _mapping(_mapping(summary.get("scenario")).get("kernel"))
-    if kernel.get("time_wait"):
-        parts.append(f"TIME_WAIT {safe(kernel['time_wait'], 20)}")
-    if kernel.get("port_range"):
-        parts.append(f"ports {safe(kernel['port_range'], 20)}")
+    parts += _timers(_mapping(summary.get("sysctls")))
     if environment.get("kernel"):
         parts.append(f"Linux {safe(environment['kernel'], 60)}")
     return " · ".join(parts)
+
+
+def _timers(settings: Mapping[str, Any]) -> list[str]:
+    """TIME_WAIT and the port range as the run's namespace had them."""
+    parts = []
+    reuse, delay = settings.get(f"{_IPV4}tcp_tw_reuse"), settings.get(f"{_IPV4}tcp_tw_reuse_delay")
+    if reuse == "1" and delay:
+        parts.append(f"TIME_WAIT {safe(delay, 10)}ms (tw_reuse 1)")
+    elif reuse is not None:
+        parts.append(f"TIME_WAIT 60s (tw_reuse {safe(reuse, 10)})")
+    ports = settings.get(f"{_IPV4}ip_local_port_range")
+    if ports:
+        parts.append(f"ports {safe('-'.join(str(ports).split()), 20)}")
+    return parts

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.report.summary_text import summary_text
-from tests.support.summaries import SUMMARY, summary
+from tests.support.summaries import SUMMARY, bucket, summary
 
 
 def cells(text: str, start: str) -> list[str]:
@@ -50,10 +50,16 @@ def test_each_part_holds_its_numbers() -> None:
 
 def test_the_trust_box_says_what_was_measured_and_how_far_it_reaches() -> None:
     text = summary_text(summary(), width=120)
-    measured = "open loop · poisson 100/s to 4000/s for 10s · engine kernel · seed 7"
+    measured = "open loop · ramp 10s at 4,000/s · after 2s of warm-up · kernel engine · seed 7"
     assert cells(text, "MEASURED") == ["MEASURED", measured]
-    assert cells(text, "VALID") == ["VALID", "sent 99.99% of the plan · late p99 4.1ms"]
-    assert "percentiles to p99 (5,877 samples) · loopback · TIME_WAIT 500ms" in text
+    valid = (
+        "sent 99.99% of the plan · late p99 4.1ms · generator 41% of a core · "
+        "balancer 62% of a core"
+    )
+    assert cells(text, "VALID") == ["VALID", valid]
+    assert "percentiles to p99 (5,877 samples) · loopback · TIME_WAIT 500ms (tw_reuse 1)" in text
+    assert "ports 49152-51151" in text
+    assert "Everything ran over loopback" in text
 
 
 def test_a_measurement_that_is_not_valid_says_so_and_passes_no_threshold() -> None:
@@ -68,6 +74,16 @@ def test_a_measurement_that_is_not_valid_says_so_and_passes_no_threshold() -> No
 def test_a_single_bucket_is_no_table_of_cost_against_occupancy() -> None:
     text = summary_text(summary(connect_cost=SUMMARY["connect_cost"][:1]))
     assert "Time inside connect()" not in text
+
+
+def test_cost_against_occupancy_is_shown_for_the_hop_of_the_verdict_or_else_the_fullest() -> None:
+    both = [
+        {"hop": "client-balancer", "buckets": [bucket(0, 5), bucket(3, 5)]},
+        {"hop": "balancer-backend", "buckets": [bucket(0, 5), bucket(2, 5)]},
+    ]
+    assert "in use, balancer-backend" in summary_text(summary(connect_cost=both))
+    ok = {"code": "ok", "hop": None, "sentence": "Nothing ran out."}
+    assert "in use, client-balancer" in summary_text(summary(connect_cost=both, verdict=ok))
 
 
 def test_without_colour_there_is_no_escape_and_with_it_the_words_are_the_same() -> None:

@@ -6,17 +6,15 @@ from simulator.report.trust_box import limits_line, measured_line, valid_line
 from tests.support.summaries import summary
 
 
-def test_holding_and_warm_up_are_told() -> None:
-    traffic = [
-        {"hold": {"connections": 16_384, "rate": "5000/s"}, "for": "4s", "warmup": True},
-        {"arrivals": {"constant": {"from": "10/s", "to": "10/s"}}, "for": "1s"},
-    ]
-    line = measured_line({"scenario": {"traffic": traffic}})
-    assert "hold 16384 opened at 5000/s for 4s, warm-up · constant 10/s for 1s" in line
-
-
 def test_many_phases_are_counted() -> None:
-    assert "2 more phases" in measured_line({"scenario": {"traffic": [{"for": "1s"}] * 5}})
+    phases = [{"name": f"p{n}", "start_s": n, "end_s": n + 1} for n in range(5)]
+    line = measured_line({"phases": phases})
+    assert line == "open loop · p0 1s · p1 1s · p2 1s · 2 more phases"
+
+
+def test_the_kernels_own_time_wait_is_told_as_such() -> None:
+    settings = {"net.ipv4.tcp_tw_reuse": "0", "net.ipv4.tcp_tw_reuse_delay": "1000"}
+    assert "TIME_WAIT 60s (tw_reuse 0)" in limits_line({"sysctls": settings})
 
 
 def test_doubts_that_do_not_invalidate_leave_the_numbers() -> None:

@@ -13,6 +13,14 @@ LATENCY = {
     "p999": None,
     "max": 61_000_000,
 }
+
+
+def bucket(index: int, calls: int, **told: int) -> dict[str, Any]:
+    """One row of connect() against occupancy."""
+    row = {"from": index / 20, "to": (index + 1) / 20, "n": calls, "failures": 0}
+    return {**row, "p50": None, "p90": None, "p99": None, "max": None, **told}
+
+
 SUMMARY: dict[str, Any] = {
     "schema": "portchurn.summary/1",
     "engine": "kernel",
@@ -81,6 +89,9 @@ SUMMARY: dict[str, Any] = {
         "client_us_per_connection": 61.0,
         "backend_us_per_connection": 40.0,
         "sampler_share": 0.012,
+        "client_busiest_share": 0.41,
+        "balancer_busiest_share": 0.62,
+        "backend_busiest_share": None,
     },
     "memory": {"balancer_bytes_per_connection": 1_200, "kernel_bytes_per_connection": None},
     "thresholds": [
@@ -88,37 +99,34 @@ SUMMARY: dict[str, Any] = {
         {"text": "failed == 0", "value": 4_120, "holds": False},
     ],
     "connect_cost": [
+        {"hop": "client-balancer", "method": "samples", "buckets": [bucket(0, 700)]},
         {
-            "from": 0.0,
-            "to": 0.05,
-            "n": 700,
-            "p50": 17_500,
-            "p99": 30_000,
-            "max": 91_000,
-            "failures": 0,
-        },
-        {"from": 0.05, "to": 0.1, "n": 0, "p50": None, "p99": None, "max": None, "failures": 0},
-        {
-            "from": 0.95,
-            "to": 1.0,
-            "n": 900,
-            "p50": 162_000,
-            "p99": 410_000,
-            "max": 1_500_000,
-            "failures": 880,
+            "hop": "balancer-backend",
+            "method": "samples",
+            "buckets": [
+                bucket(0, 700, p50=17_500),
+                bucket(1, 0),
+                bucket(19, 900, p50=162_000, p99=410_000, max=1_500_000, failures=880),
+            ],
         },
     ],
-    "scenario": {
-        "title": "Port wall",
-        "traffic": [
-            {
-                "name": "ramp",
-                "for": "10s",
-                "arrivals": {"poisson": {"from": "100/s", "to": "4000/s"}},
-            }
-        ],
-        "kernel": {"port_range": "49152-51151", "time_wait": "500ms"},
+    "phases": [
+        {"name": "warm", "warmup": True, "start_s": 0.0, "end_s": 2.0, "rates_per_s": {}},
+        {
+            "name": "ramp",
+            "warmup": False,
+            "start_s": 2.0,
+            "end_s": 12.0,
+            "rates_per_s": {"asked": 4_000.0},
+        },
+    ],
+    "scenario": {"name": "port-wall", "title": "Port wall", "expect": ""},
+    "sysctls": {
+        "net.ipv4.tcp_tw_reuse": "1",
+        "net.ipv4.tcp_tw_reuse_delay": "500",
+        "net.ipv4.ip_local_port_range": "49152 51151",
     },
+    "notes": ["Everything ran over loopback on one machine."],
     "environment": {"kernel": "6.18.0", "path": "loopback"},
 }
 
