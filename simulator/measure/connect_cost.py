@@ -146,7 +146,7 @@ def _bucket_row(connects: Connects, bucket: Ints, index: int) -> dict[str, Any]:
     }
 
 
-def connect_cost_tables(run: Run, hops: Sequence[HopFacts]) -> list[dict[str, Any]]:
-    """The tables of all hops that have one."""
-    tables = (connect_cost(run, facts) for facts in hops)
-    return [table for table in tables if table["buckets"]]
+def connect_cost_by_hop(run: Run, hops: Sequence[HopFacts]) -> dict[str, dict[str, Any]]:
+    """The tables of all hops that have one, by the hop's label; the balancer's own hop first."""
+    tables = (connect_cost(run, facts) for facts in reversed(hops))
+    return {table["hop"]: table for table in tables if table["buckets"]}

@@ -106,9 +106,7 @@ def cpu_table(run: Run) -> dict[str, float | None]:
     return {
         **table,
         "sampler_share": sampler_share(run),
-        "client_busiest_share": busiest_share(run, "client"),
-        "balancer_busiest_share": busiest_share(run, "balancer"),
-        "backend_busiest_share": busiest_share(run, "backend"),
+        **{f"{role}_share": busiest_share(run, role) for role in _SERVED},
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from simulator.measure.accounting import count_attempts
 from simulator.measure.attribution import find_causes
 from simulator.measure.backends import backend_table, endpoints
-from simulator.measure.connect_cost import connect_cost_tables
+from simulator.measure.connect_cost import connect_cost_by_hop
 from simulator.measure.evidence import gather, kernel_counters
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
@@ -71,15 +71,12 @@ def summarize(run: Run) -> dict[str, Any]:
         "cpu": cpu_table(run),
         "memory": memory_table(run),
         "phases": phase_table(run),
-        "connect_cost": connect_cost_tables(run, hops),
+        "connect_cost": connect_cost_by_hop(run, hops),
         "attributed": int(np.count_nonzero(causes.joined)),
         "counters": kernel_counters(run),
         "sysctls": _sysctls(run),
-        "scenario": {
-            "name": run.manifest.get("scenario"),
-            "title": run.scenario.title,
-            "expect": run.scenario.expect,
-        },
+        "name": run.manifest.get("scenario"),
+        "scenario": run.manifest.get("scenario_resolved", {}),
         "variant": run.manifest.get("variant", ""),
         "seed": run.manifest.get("seed"),
         "environment": run.manifest.get("environment", {}),

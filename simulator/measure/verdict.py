@@ -353,8 +353,10 @@ def _failure_remedies(evidence: Evidence, key: str) -> list[str]:
     if error in ("TIMEOUT", "ETIMEDOUT"):
         wait_s = evidence.scenario.clients.timeout / NS_PER_S
         return [
-            f"find what is slow: nothing answered within {wait_s:.3g} s (clients.timeout) and "
-            f"no accept queue overflowed, so work was accepted and not done"
+            (
+                f"find what is slow: nothing answered within {wait_s:.3g} s (clients.timeout) and "
+                f"no accept queue overflowed, so work was accepted and not done"
+            )
         ]
     if error == "NO_BACKEND":
         return ["bring back a backend: the balancer had none left to pick"]

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401 - values of a scenario, a column or a JSON line may be anything
 """Runs made by hand, through the real writer and reader, so that a test can state every number."""
 
 from __future__ import annotations
