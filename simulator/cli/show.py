@@ -1,0 +1,72 @@
+"""`portchurn show`: the summary of a stored run, also of one that did not come to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+_LEADS: Final = {
+    "aborted": "ABORTED: this run did not come to its end. What it kept says:",
+    "running": "STILL RUNNING. What it has kept so far says:",
+}
+
+
+@click.command(name="show")
+@click.argument("run", default="latest")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that keeps the runs.",
+)
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="Output form.")
+def command(run: str, results: Path, output: str) -> None:
+    """Print the summary of a stored run.
+
+    RUN is `latest` (the default), a run's id, a scenario's name (its newest run) or the path of
+    a run's folder.
+    """
+    from simulator.store.read import entry, resolve
+
+    folder = resolve(results, run)
+    status = entry(folder).status
+    summary = _summary(folder)
+    if output == "json":
+        click.echo(json.dumps({"status": status, "path": str(folder), **summary}, indent=1))
+        return
+    from simulator.report.summary_text import summary_text
+
+    if status in _LEADS:
+        click.echo(_LEADS[status])
+    click.echo(
+        summary_text(
+            summary,
+            path=str(folder),
+            width=shutil.get_terminal_size((100, 24)).columns,
+            color=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
+        ),
+        nl=False,
+    )
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """The stored summary; without one, what can be worked out from the records.
+
+    Raises:
+        ResultsIncomplete: the records are damaged.
+    """
+    from simulator.store.read import load_run, read_summary
+
+    stored = read_summary(folder)
+    if stored is not None:
+        return stored
+    from simulator.measure.summary import summarize
+
+    return summarize(load_run(folder))
