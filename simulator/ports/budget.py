@@ -10,7 +10,6 @@ Source: connect(2) and bind(2) as Linux 6.18 does them, seen in a private networ
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 

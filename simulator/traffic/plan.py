@@ -117,16 +117,24 @@ class Plan:
         return peak_overlap(self.columns["due_ns"], self.held_ns() + extra_ns)
 
 
-def peak_overlap(starts: Times, lengths: Times) -> int:
-    """Most intervals ``[start, start + length)`` that overlap; starts ascending. O(n log n).
+def overlap_at(starts: Times, lengths: Times) -> Times:
+    """How many intervals ``[start, start + length)`` hold at each start, itself included.
 
-    An interval of no length counts at its own start.
+    Args:
+        starts: shape (n,), ascending.
+        lengths: shape (n,); an interval of no length counts at its own start.
+
+    Returns:
+        Counts, shape (n,), each at least 1. O(n log n).
     """
-    if not len(starts):
-        return 0
     ends = np.sort(starts + np.maximum(lengths, 1))
     gone = np.searchsorted(ends, starts, side="right")
-    return int((np.arange(1, len(starts) + 1) - gone).max())
+    return np.arange(1, len(starts) + 1) - gone
+
+
+def peak_overlap(starts: Times, lengths: Times) -> int:
+    """Most intervals that hold at once; 0 when there are none."""
+    return int(overlap_at(starts, lengths).max(initial=0))
 
 
 def make_plan(scenario: Scenario) -> Plan:
