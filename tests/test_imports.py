@@ -50,7 +50,7 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("scenario/schema.py", "import simulator.kernel.namespace", "Imports go down only"),
         ("traffic/planted.py", "import simulator.balancing", "Imports go down only"),
         ("theory/planted.py", "import asyncio", "Rules and records reach no socket"),
-        ("experiment.py", "import subprocess", "Sockets, loops and processes"),
+        ("experiment.py", "import subprocess", "Sockets and processes stay"),
         ("report/terminal.py", "import simulator.live", "Measurement, storage and reports"),
     ],
 )
