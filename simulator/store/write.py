@@ -114,8 +114,11 @@ def _write_durably(folder: Path, name: str, data: bytes) -> None:
 
 
 def _save_column(path: Path, array: np.ndarray[Any, Any]) -> None:
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
     with os.fdopen(os.open(path, _NEW_FILE, 0o644), "wb") as file:
-        np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
+        # not write_array: it writes by a path of its own, which loses the errno of a full disk
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(array).data)
 
 
 def _reserve_column(path: Path, dtype: str, rows: int, initial: int) -> None:
