@@ -5,7 +5,7 @@ Wall time is a label (when a run was started), never an operand.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from time import clock_gettime_ns, monotonic_ns
 
 __all__ = ["CLOCK_BOOTTIME", "boottime_ns", "monotonic_ns", "wall_label"]
@@ -18,6 +18,6 @@ def boottime_ns() -> int:
     return clock_gettime_ns(CLOCK_BOOTTIME)
 
 
-def wall_label() -> datetime.datetime:
+def wall_label() -> dt.datetime:
     """The wall clock in UTC, for names and labels only."""
-    return datetime.datetime.now(datetime.UTC)
+    return dt.datetime.now(dt.UTC)

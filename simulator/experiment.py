@@ -19,7 +19,7 @@ from simulator.errors import (
 )
 from simulator.kernel.limits import read_machine
 from simulator.measure.summary import summarize
-from simulator.preflight import examine
+from simulator.preflight.examine import examine
 from simulator.store.read import load_run
 from simulator.store.write import create_run
 from simulator.traffic.plan import make_plan
@@ -61,6 +61,7 @@ def questions(loaded: Loaded, only: str | None = None) -> list[Question]:
     """What a scenario file asks: each of its variants, or the scenario itself.
 
     Args:
+        loaded: the file.
         only: name of the one variant that is wanted.
     """
     if not loaded.variants:

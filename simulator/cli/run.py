@@ -131,9 +131,7 @@ async def _run_all(
 
 
 def _print_json(answers: list[Answer]) -> None:
-    summaries: list[dict[str, Any]] = [
-        {**one.summary, "path": str(one.folder)} for one in answers
-    ]
+    summaries: list[dict[str, Any]] = [{**one.summary, "path": str(one.folder)} for one in answers]
     shown: Any = summaries[0] if len(summaries) == 1 else summaries
     click.echo(json.dumps(shown, indent=1))
 

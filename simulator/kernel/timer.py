@@ -22,27 +22,19 @@ _TFD_CLOEXEC: Final = 0o2000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class _Spec(ctypes.Structure):
-    _fields_ = (
-        ("interval_s", ctypes.c_long),
-        ("interval_ns", ctypes.c_long),
-        ("value_s", ctypes.c_long),
-        ("value_ns", ctypes.c_long),
-    )
+#: struct itimerspec: interval in s and ns, then the moment in s and ns.
+_Spec = ctypes.c_long * 4
 
 
 class Timer:
     """One timer; readable from its moment on until acknowledged. Close it when done."""
 
     def __init__(self) -> None:
-        self._descriptor: int = _libc.timerfd_create(
-            _CLOCK_MONOTONIC, _TFD_NONBLOCK | _TFD_CLOEXEC
-        )
+        self._descriptor: int = _libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_NONBLOCK | _TFD_CLOEXEC)
         if self._descriptor < 0:
             code = ctypes.get_errno()
             raise OSError(code, f"timerfd_create: {os.strerror(code)}")
         self._spec = _Spec(0, 0, 0, 0)
-        self._pointer = ctypes.byref(self._spec)
         self._armed_ns: int | None = None
 
     def fileno(self) -> int:
@@ -56,8 +48,8 @@ class Timer:
         self._armed_ns = at_ns
         # A zero value disarms, so a moment is never sooner than 1 ns after boot.
         at = 0 if at_ns is None else max(1, at_ns)
-        self._spec.value_s, self._spec.value_ns = divmod(at, 1_000_000_000)
-        if _libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, self._pointer, None) != 0:
+        self._spec[2], self._spec[3] = divmod(at, 1_000_000_000)
+        if _libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, self._spec, None) != 0:
             code = ctypes.get_errno()
             raise OSError(code, f"timerfd_settime: {os.strerror(code)}")
 

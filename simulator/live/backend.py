@@ -18,9 +18,9 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from simulator.clock import monotonic_ns
+from simulator.kernel.timer import Timer
 from simulator.live.role import Role
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, FLAG_CLOSE, REQUEST, REQUEST_MAGIC
-from simulator.kernel.timer import Timer
 from simulator.ports.lease import (
     Lease,
     kernel_candidates,
@@ -47,7 +47,16 @@ _ACCEPT_PAUSE_NS: Final = 50_000_000
 class _Connection:
     """One accepted connection: what has been read, what is still to be written."""
 
-    __slots__ = ("answering", "backend", "body_left", "buffer", "closing", "eof", "head", "out_left")
+    __slots__ = (
+        "answering",
+        "backend",
+        "body_left",
+        "buffer",
+        "closing",
+        "eof",
+        "head",
+        "out_left",
+    )
 
     def __init__(self, backend: int) -> None:
         self.backend = backend

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS, settings_for
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -18,8 +19,7 @@ from simulator.live.settings import (
     SamplerRole,
     SourceSettings,
 )
-from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS, settings_for
-from simulator.preflight import hop_budgets
+from simulator.preflight.hops import hop_budgets
 from simulator.records import Hop
 from simulator.seeds import stream_key
 
@@ -218,6 +218,7 @@ def cast(scenario: Scenario, folder: Path, loop: str = "uvloop") -> CrewSettings
     """All roles of one run.
 
     Args:
+        scenario: what to run.
         folder: the run's folder, whose ledger the generators map.
         loop: ``uvloop`` or ``asyncio``, for every role.
     """

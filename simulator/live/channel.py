@@ -8,12 +8,14 @@ conductor that stopped reading must not cost a role its memory.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 import struct
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+    from collections.abc import Callable
 
 _LENGTHS: Final = struct.Struct("<II")
 MAX_FRAME_BYTES: Final = 64 << 20

@@ -264,8 +264,11 @@ class LoadClient(Role):
             self._rest(fd, entry)
 
     def _fail_first(self, fd: int, entry: list[int], code: int) -> None:
-        """An errno at the first touch: a reset before the handshake reads ECONNREFUSED, so
-        ECONNRESET and EPIPE mean that there was a connection and somebody ended it."""
+        """An errno at the first touch.
+
+        A reset before the handshake reads ECONNREFUSED, so ECONNRESET and EPIPE mean that there
+        was a connection and somebody ended it.
+        """
         if code in _RESET:
             self._note_connected(fd, entry)
             self._fail(fd, entry, Call.RECV, code)
@@ -419,14 +422,12 @@ class LoadClient(Role):
 
     def _ended(self, fd: int, entry: list[int], code: int) -> None:
         """The other side closed or reset: as planned only when every answer is in."""
-        if entry[1] == LEAVING and code == Ending.EOF:
-            self._finish(fd, entry, reset=False)
-        elif (
+        all_in = (
             entry[1] == RESTING
-            and code == Ending.EOF
             and self._settings.close == "balancer"
             and entry[3] == self._plan["requests"][entry[0]]
-        ):
+        )
+        if code == Ending.EOF and (entry[1] == LEAVING or all_in):
             self._finish(fd, entry, reset=False)
         else:
             self._fail(fd, entry, Call.RECV, code)

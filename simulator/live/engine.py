@@ -15,7 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import simulator
 from simulator.clock import boottime_ns, monotonic_ns
@@ -25,12 +25,12 @@ from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.live.casting import FRONT, backend_addresses, cast, client_addresses
 from simulator.live.channel import Channel, Message
 from simulator.live.progress import ProgressMeter
-from simulator.live.settings import CrewSettings, RoleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from simulator.engine import Job, Recorder, Watch
+    from simulator.live.settings import RoleSpec
 
 READY_WITHIN_S: Final = 20.0
 QUIT_WITHIN_S: Final = 5.0
@@ -208,7 +208,8 @@ class _Conductor:
         endpoints.sort()
         told = self._crew.of("balancer") or self._crew.of("client")
         for member in told:
-            assert member.channel is not None and member.ready is not None
+            assert member.channel is not None
+            assert member.ready is not None
             member.ready.pop("members", None)
             member.channel.send({"do": "membership", "insert": endpoints, "remove": []})
         await self._until(
@@ -216,22 +217,23 @@ class _Conductor:
         )
 
     def _begin(self) -> None:
-        assert self._crew is not None and self._crew.started is not None
+        assert self._crew is not None
+        assert self._crew.started is not None
         self._t0_ns = monotonic_ns() + _LEAD_NS
         self._suspend_gap_ns = boottime_ns() - monotonic_ns()
         self._meter.begin(self._t0_ns)
-        crew, scenario = self._crew, self._job.scenario
+        crew, started, scenario = self._crew, self._crew.started, self._job.scenario
         self._event(
             "started",
             front=None if scenario.balancer.driver == "none" else ":".join(map(str, FRONT)),
             client_addresses=client_addresses(scenario),
             backend_addresses=backend_addresses(scenario),
-            mode=crew.started["mode"],
-            init=crew.started["init"],
+            mode=started["mode"],
+            init=started["init"],
             pids={one.name: (one.ready or {}).get("pid") for one in crew.members},
             crew_ready_ns=self._ready_ns,
         )
-        self._event("sysctls", values=crew.started["sysctls"])
+        self._event("sysctls", values=started["sysctls"])
         begin = 0
         for phase in scenario.traffic:
             self._event("phase", t_ns=begin, name=phase.name, warmup=phase.warmup)
@@ -243,7 +245,8 @@ class _Conductor:
     @property
     def _ready_ns(self) -> dict[str, int]:
         """How long after PID 1's word each kind of role was ready, in ns (latest of its kind)."""
-        assert self._crew is not None and self._crew.started is not None
+        assert self._crew is not None
+        assert self._crew.started is not None
         begin = self._crew.started["at_ns"]
         return {
             kind: max((one.ready or {})["at_ns"] for one in self._crew.of(kind)) - begin
@@ -321,7 +324,7 @@ class _Conductor:
         if word != "tick":
             self._wake()
 
-    def _take(self, member: _Member, word: Any, head: Message, tail: bytes) -> None:
+    def _take(self, member: _Member, word: object, head: Message, tail: bytes) -> None:
         spec = member.spec
         if word == "tick":
             self._meter.tick(spec, head)
@@ -358,7 +361,7 @@ class _Conductor:
                 f"{self._job.folder / 'failure.txt'}; what was measured until then is kept."
             )
 
-    def _event(self, event: str, /, *, t_ns: int | None = None, **data: Any) -> None:
+    def _event(self, event: str, /, *, t_ns: int | None = None, **data: object) -> None:
         if t_ns is None:
             t_ns = monotonic_ns() - self._t0_ns if self._t0_ns else -1
         self._recorder.line("events", {"t_ns": t_ns, "event": event, **data})

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import ast
 import mmap
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from simulator.records import CONNECTION_COLUMNS, PLAN_COLUMNS, SERVICE_COLUMNS
 
-_CODES: Final = {"<i8": "q", "<i4": "i", "<i2": "h", "|u1": "B"}
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CODES: Final[dict[str, Literal["q", "i", "h", "B"]]] = {
+    "<i8": "q",
+    "<i4": "i",
+    "<i2": "h",
+    "|u1": "B",
+}
 
 #: A flat, typed view; indexing gives and takes plain ints.
 Column = Any

@@ -68,10 +68,12 @@ def group_tuples(table: SocketTable, chosen: Array, per: str) -> _Groups:
     """Count the chosen sockets by the group that shares one budget.
 
     Args:
+        table: one dump.
         chosen: boolean, one entry per socket of the table.
         per: ``tuple`` or ``address``, as in `HopView`.
     """
     source = table.source[chosen].astype(np.uint64)
+    keys: Array
     if per == "tuple":
         # Within a hop the upper halves of both addresses are fixed, so 48 bits name the group.
         keys = (
@@ -111,9 +113,7 @@ class HopCounter:
             connecting |= bound & (near == np.uint32(view.source_prefix))
         accepting = (near == prefix) & (table.state != LISTEN) & ~bound
         waited = _TIME_WAIT_MS - table.timer_ms.astype(np.int64)
-        recyclable = (
-            connecting & (table.state == TIME_WAIT) & (waited >= view.blocking_ms)
-        )
+        recyclable = connecting & (table.state == TIME_WAIT) & (waited >= view.blocking_ms)
         self._seen[table.sport[connecting]] = True
         connecting &= ~recyclable
         groups = group_tuples(table, connecting, view.per)

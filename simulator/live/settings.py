@@ -153,13 +153,15 @@ def _source(data: dict[str, Any]) -> SourceSettings:
 def _role_from_json(data: dict[str, Any]) -> RoleSpec:
     given = data["settings"]
     settings: BackendRole | BalancerRole | ClientRole | SamplerRole
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+    }
     if data["kind"] == "backend":
         settings = BackendRole(**values)
     elif data["kind"] == "balancer":
-        settings = BalancerRole(**{**values, "source": _source(given["source"])})
+        settings = BalancerRole(**(values | {"source": _source(given["source"])}))
     elif data["kind"] == "client":
-        settings = ClientRole(**{**values, "source": _source(given["source"])})
+        settings = ClientRole(**(values | {"source": _source(given["source"])}))
     else:
         settings = SamplerRole(
             every_ns=given["every_ns"], hops=tuple(HopView(**hop) for hop in given["hops"])

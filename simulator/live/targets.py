@@ -1,4 +1,4 @@
-"""What a generator connects to: the balancer's front, or, without a balancer, backends by policy."""
+"""What a generator connects to: the balancer's front or, without one, backends by policy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from simulator.balancing.policies.select import select_load, select_policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from random import Random
 
     from simulator.live.dialer import Dialer
+    from simulator.seeds import Random
 
 
 class Targets:

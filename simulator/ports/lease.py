@@ -6,15 +6,15 @@ allocator of last resort, and this table is the history that can be checked afte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from random import Random
+    from collections.abc import Iterable, Iterator, Sequence
 
     from simulator.ports.range import PortRange
+    from simulator.seeds import Random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The own balancer as a role of the crew: one relay worker and its conversation with the conductor."""
+"""The own balancer as a role of the crew: one relay worker, and what it tells the conductor."""
 
 from __future__ import annotations
 
