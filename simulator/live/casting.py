@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS, settings_for
+from simulator.kernel.sysctls import settings_for
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -19,7 +19,7 @@ from simulator.live.settings import (
     SamplerRole,
     SourceSettings,
 )
-from simulator.preflight.hops import hop_budgets
+from simulator.preflight.hops import blocked_ns, hop_budgets, source_ports
 from simulator.records import Hop
 from simulator.seeds import stream_key
 
@@ -68,7 +68,7 @@ def backend_addresses(scenario: Scenario) -> tuple[str, ...]:
 def _source(
     scenario: Scenario, source: Source, prefix: int, name: str, worker: int, workers: int
 ) -> SourceSettings:
-    ports = source.range or scenario.kernel.port_range
+    ports = source_ports(scenario, source)
     if source.ports in ("userspace", "permanent"):
         ports = ports.slice(worker, workers)  # workers never meet on a port
     return SourceSettings(
@@ -176,18 +176,11 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
     ]
 
 
-def blocking_ms(scenario: Scenario, source: Source) -> int:
-    """How long a tuple in TIME_WAIT is out of reach for the next connection, in ms.
-
-    A port that is named in bind() with SO_REUSEADDR takes its own TIME_WAIT over at once, as long
-    as there are timestamps (tcp_twsk_unique); otherwise connect() waits for the reuse delay.
-    """
-    has_timestamps = scenario.kernel.sysctls.get("net.ipv4.tcp_timestamps", 1) != 0
-    if source.ports == "userspace" and has_timestamps:
-        return 0
-    if not has_timestamps:
-        return KERNEL_TIME_WAIT_NS // 1_000_000
-    return scenario.kernel.time_wait // 1_000_000
+def _blocking_ms(scenario: Scenario, source: Source) -> int:
+    """How long the sampler counts a tuple in TIME_WAIT as in use, in ms."""
+    blocked = blocked_ns(scenario, source)
+    # A permanent port is held by the socket that is bound to it, not by its TIME_WAIT.
+    return 0 if blocked is None else blocked // 1_000_000
 
 
 def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
@@ -207,7 +200,7 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
                 per=hop.per,
                 budget=hop.budget,
                 groups=hop.groups,
-                blocking_ms=blocking_ms(scenario, source),
+                blocking_ms=_blocking_ms(scenario, source),
                 counts_bound=source.ports == "permanent",
             )
         )

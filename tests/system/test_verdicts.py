@@ -1,0 +1,151 @@
+"""Each cause is provoked for real, and the verdict names it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.command import run_json, write_scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.namespace
+
+#: name -> (scenario, expected code, expected hop, words the sentence must hold)
+CAUSES: dict[str, tuple[str, str, str | None, tuple[str, ...]]] = {
+    "nothing": (
+        """
+        backends: {count: 2, ports: random, range: 20000-29999}
+        traffic: [{name: a, for: 2s, arrivals: {constant: 300/s}}]
+        """,
+        "ok",
+        None,
+        (),
+    ),
+    "balancer-time-wait": (
+        """
+        kernel: {port_range: 50000-50199, time_wait: 500ms}
+        backends: {count: 1, ports: random, range: 20000-29999}
+        traffic: [{name: a, for: 3s, arrivals: {constant: 800/s}}]
+        """,
+        "balancer-source-ports",
+        "balancer-backend",
+        ("TIME_WAIT",),
+    ),
+    "balancer-held": (
+        """
+        kernel: {port_range: 50000-50199, time_wait: 60s}
+        backends: {count: 1, ports: random, range: 20000-29999}
+        traffic: [{name: a, for: 2s, hold: {connections: 300, rate: 400/s}}]
+        """,
+        "balancer-source-ports",
+        "balancer-backend",
+        ("established",),
+    ),
+    "client-time-wait": (
+        """
+        kernel: {port_range: 50000-50199, time_wait: 500ms}
+        backends: {count: 1, ports: random, range: 20000-29999}
+        balancer: {driver: none}
+        clients: {source: {addresses: 1, ports: kernel}}
+        traffic: [{name: a, for: 3s, arrivals: {constant: 800/s}}]
+        """,
+        "client-source-ports",
+        "client-backend",
+        ("TIME_WAIT",),
+    ),
+    "client-held": (
+        """
+        kernel: {port_range: 50000-50199, time_wait: 60s}
+        backends: {count: 4, ports: random, range: 20000-29999}
+        clients: {source: {addresses: 1, ports: kernel}}
+        traffic: [{name: a, for: 2s, hold: {connections: 300, rate: 400/s}}]
+        """,
+        "client-source-ports",
+        "client-balancer",
+        ("established",),
+    ),
+    "bind-conflict": (
+        """
+        kernel: {port_range: 50000-50199, time_wait: 60s}
+        backends: {count: 4, ports: random, range: 20000-29999}
+        balancer: {source: {addresses: 1, ports: early-bind}, retries: 0}
+        traffic: [{name: a, for: 2s, hold: {connections: 300, rate: 400/s}}]
+        """,
+        "bind-conflict",
+        "balancer-backend",
+        ("EADDRINUSE",),
+    ),
+    "backend-refused": (
+        """
+        backends: {count: 2, ports: random, range: 20000-29999, refusing: 2}
+        traffic: [{name: a, for: 2s, arrivals: {constant: 200/s}}]
+        """,
+        "backend-refused",
+        "balancer-backend",
+        ("ECONNREFUSED",),
+    ),
+    "accept-queue": (
+        """
+        kernel: {somaxconn: 1}
+        backends: {count: 1, ports: random, range: 20000-29999, backlog: 1, accept_every: 100ms}
+        balancer: {connect_timeout: 300ms, retries: 0}
+        clients: {timeout: 2s}
+        traffic: [{name: a, for: 3s, arrivals: {constant: 100/s}}]
+        """,
+        "accept-queue",
+        "balancer-backend",
+        ("accept queue",),
+    ),
+    "descriptors": (
+        """
+        backends: {count: 1, ports: random, range: 20000-29999}
+        balancer: {descriptors: 100}
+        clients: {timeout: 2s}
+        traffic: [{name: a, for: 3s, hold: {connections: 200, rate: 200/s}}]
+        """,
+        "descriptors",
+        None,
+        ("balancer", "EMFILE"),
+    ),
+    "generator": (
+        """
+        backends: {count: 1, ports: random, range: 20000-29999}
+        balancer: {driver: none}
+        traffic: [{name: a, for: 2s, arrivals: {constant: 60000/s}}]
+        grace: 500ms
+        """,
+        "generator",
+        None,
+        (),
+    ),
+}
+
+
+def provoke(tmp_path: Path, name: str) -> tuple[int, dict[str, Any]]:
+    text = f"title: {name}\nseed: 4\n" + "\n".join(
+        line.strip() for line in CAUSES[name][0].splitlines()
+    )
+    scenario = write_scenario(tmp_path / f"{name}.yaml", text)
+    code, (summary,) = run_json(scenario, "--results", tmp_path / "results")
+    return code, summary
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_verdict_names_the_cause_that_was_provoked(tmp_path: Path, name: str) -> None:
+    code, summary = provoke(tmp_path, name)
+    _, verdict_code, hop, words = CAUSES[name]
+    verdict = summary["verdict"]
+    assert verdict["code"] == verdict_code, verdict
+    if hop is not None:
+        assert verdict["hop"] == hop
+    for word in words:
+        assert word in verdict["sentence"], verdict["sentence"]
+    if verdict_code == "generator":
+        assert code == 5, summary["doubts"]
+        assert not summary["valid"]
+    elif verdict_code != "ok":
+        assert 2 <= len(verdict["remedies"]) <= 3
+        assert all(any(char.isdigit() for char in text) for text in verdict["remedies"][:1])
