@@ -50,7 +50,7 @@ def check(root: Tree, complaints: list[Complaint]) -> Scenario | None:
     before = len(complaints)
     _complain_of_nulls(root, (), complaints)
     try:
-        scenario = Scenario.model_validate(plain(root))
+        scenario = Scenario.model_validate(plain(root), by_alias=True, by_name=False)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             complaints.extend(_translate(detail, root))

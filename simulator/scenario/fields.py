@@ -34,9 +34,9 @@ Where = str | tuple[str, ...]
 
 _RESERVED_RE: Final = re.compile(r"\s*\d{1,6}\s*")
 _NUMBER_JSON: Final = r"[0-9]{1,15}(_[0-9]{3})*(\.[0-9]{1,9})?"
-_TIME_JSON: Final = rf"^\s*{_NUMBER_JSON}\s*(ns|us|µs|ms|s|min|m|h)\s*$"
-_RATE_JSON: Final = rf"^\s*{_NUMBER_JSON}\s*/\s*(s|sec|min|m|h)\s*$"
-_SIZE_JSON: Final = rf"^\s*{_NUMBER_JSON}\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)\s*$"
+TIME_JSON: Final = rf"^\s*{_NUMBER_JSON}\s*(ns|us|µs|ms|s|min|m|h)\s*$"
+RATE_JSON: Final = rf"^\s*{_NUMBER_JSON}\s*/\s*(s|sec|min|m|h)\s*$"
+SIZE_JSON: Final = rf"^\s*{_NUMBER_JSON}\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)\s*$"
 
 
 def about(where: Where, message: str, *more: tuple[Where, str]) -> PydanticCustomError:
@@ -104,21 +104,21 @@ TimeNs = Annotated[
     _from_text(parse_time_ns, "500ms or 2s"),
     Field(ge=0, le=MAX_DURATION_NS),
     PlainSerializer(time_text, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _TIME_JSON}),
+    WithJsonSchema({"type": "string", "pattern": TIME_JSON}),
 ]
 RatePerS = Annotated[
     float,
     _from_text(parse_rate_per_s, "2000/s"),
     Field(gt=0, le=MAX_RATE_PER_S, allow_inf_nan=False),
     PlainSerializer(rate_text, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _RATE_JSON}),
+    WithJsonSchema({"type": "string", "pattern": RATE_JSON}),
 ]
 SizeBytes = Annotated[
     int,
     _from_text(parse_size_bytes, "64B or 16KiB"),
     Field(ge=0, le=1 << 30),
     PlainSerializer(size_text, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _SIZE_JSON}),
+    WithJsonSchema({"type": "string", "pattern": SIZE_JSON}),
 ]
 Ports = Annotated[
     InstanceOf[PortRange],

@@ -1,0 +1,223 @@
+"""`portchurn explain`: what a run would create, need and hit, by arithmetic; nothing is started."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import (
+    output_option,
+    overrides_option,
+    scenario_argument,
+    seed_option,
+)
+from simulator.errors import EXIT_OK, EXIT_REFUSED, Refused, UsageError
+from simulator.units import format_bytes, format_count, format_ns, format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from simulator.preflight import Preflight
+    from simulator.scenario.load import Loaded
+    from simulator.scenario.schema import Phase, Scenario
+    from simulator.traffic.plan import Plan
+
+
+@click.command(name="explain")
+@scenario_argument
+@overrides_option
+@seed_option
+@click.option("--variant", help="Only this variant of the scenario.")
+@click.option("--plan", "show_plan", is_flag=True, help="Print the plan, one line a connection.")
+@output_option
+def command(
+    file: Path,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    variant: str | None,
+    show_plan: bool,
+    output: str,
+) -> int:
+    """Say what a run of FILE would create, need and hit, before anything runs."""
+    from simulator.scenario.load import load_file
+
+    loaded = load_file(file, overrides=overrides, seed=seed)
+    chosen = _chosen(loaded, variant)
+    if show_plan:
+        return _print_plans(chosen)
+    code = EXIT_OK
+    answers = []
+    for name, scenario in chosen:
+        answer, text = _explained(name, scenario)
+        answers.append(answer)
+        if answer["refusals"]:
+            code = EXIT_REFUSED
+        if output == "text":
+            click.echo(text)
+    if output == "json":
+        click.echo(json.dumps(answers, indent=2))
+    return code
+
+
+def _chosen(loaded: Loaded, variant: str | None) -> list[tuple[str, Scenario]]:
+    """Name and scenario of what would run: each variant, or the scenario itself."""
+    named = [(one.name, one.scenario) for one in loaded.variants] or [("", loaded.scenario)]
+    if variant is None:
+        return named
+    known = [(name, scenario) for name, scenario in named if name == variant]
+    if not known:
+        names = ", ".join(name for name, _ in named if name) or "none"
+        raise UsageError(f"There is no variant {variant!r}; there are: {names}")
+    return known
+
+
+def _print_plans(chosen: list[tuple[str, Scenario]]) -> int:
+    from simulator.traffic.plan import make_plan
+
+    for name, scenario in chosen:
+        for line in plan_lines(make_plan(scenario), scenario.seed, name):
+            click.echo(line)
+    return EXIT_OK
+
+
+def plan_lines(plan: Plan, seed: int, variant: str) -> Iterator[str]:
+    """A plan as text, the same for the same plan: a head, then one line a connection."""
+    from simulator.scenario.complaint import printable
+
+    named = f" variant={printable(variant)!r}" if variant else ""
+    yield f"# plan sha256={plan.digest} seed={seed}{named}"
+    yield f"# {plan.connections} connections, {plan.requests} requests, {plan.duration_ns} ns"
+    names = ("due_ns", "lifetime_ns", "phase", "request_bytes", "response_bytes")
+    yield f"# {' '.join(names)} service_ns,..."
+    columns = [plan.columns[name] for name in names]
+    first, requests = plan.columns["first_service"], plan.columns["requests"]
+    for row in range(plan.connections):
+        begin = int(first[row])
+        services = plan.service_ns[begin : begin + int(requests[row])]
+        values = " ".join(str(int(column[row])) for column in columns)
+        yield f"{values} {','.join(map(str, services.tolist())) or '-'}"
+
+
+def _explained(name: str, scenario: Scenario) -> tuple[dict[str, Any], str]:
+    """One scenario's answer, as data and as text."""
+    from simulator.kernel.limits import read_machine
+    from simulator.preflight import examine
+    from simulator.traffic.plan import make_plan
+
+    try:
+        plan = make_plan(scenario)
+    except Refused as error:
+        answer = {"variant": name, "title": scenario.title, "refusals": [str(error)]}
+        return answer, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
+    flight = examine(scenario, plan, read_machine())
+    answer = {"variant": name, "title": scenario.title, **_finite(asdict(flight))}
+    return answer, "\n".join([_head(name, scenario), *_lines(scenario, plan, flight), ""])
+
+
+def _finite(node: Any) -> Any:  # noqa: ANN401 - any part of the answer
+    """JSON has no infinity: a ceiling that does not exist is null."""
+    if isinstance(node, dict):
+        return {key: _finite(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_finite(value) for value in node]
+    return None if isinstance(node, float) and node == float("inf") else node
+
+
+def _head(name: str, scenario: Scenario) -> str:
+    from simulator.scenario.complaint import printable
+
+    variant = f"  [{printable(name)}]" if name else ""
+    return f"{printable(scenario.title)}{variant}"
+
+
+def _lines(scenario: Scenario, plan: Plan, flight: Preflight) -> Iterator[str]:
+    yield "REFUSED" if flight.refusals else "FITS this machine"
+    yield from (f"  {refusal}" for refusal in flight.refusals)
+    yield f"PLAN  seed {scenario.seed}, sha256 {flight.digest}"
+    yield (
+        f"  {format_count(flight.connections)} connections, {format_count(flight.requests)} "
+        f"requests, at most {format_count(flight.peak_open)} open at once, "
+        f"about {flight.seconds:,.0f} s in all"
+    )
+    counts = _phase_counts(plan, len(scenario.traffic))
+    for phase, count in zip(scenario.traffic, counts, strict=True):
+        yield f"  {_phase(phase, count)}"
+    yield "CREATES"
+    yield from (f"  {line}" for line in _creates(scenario))
+    yield "NEEDS"
+    for role in flight.roles:
+        limit = f"limit {format_count(role.limit)}{', set by the scenario' * role.is_chosen}"
+        yield f"  {role.role} x {role.processes}: {role.sentence} ({limit})"
+    yield f"  memory {format_bytes(flight.memory_bytes)}"
+    yield f"  disk up to {format_bytes(flight.disk_bytes)}"
+    yield "TUPLES"
+    for hop in flight.hops:
+        shared = "toward each destination" if hop.per == "tuple" else "toward all destinations"
+        lost = f", without {hop.reserved} reserved" * bool(hop.reserved)
+        lost += f", without {hop.listening} held by listeners" * bool(hop.listening)
+        yield (
+            f"  {hop.name}: ports {hop.range_text} ({hop.mode}){lost}: "
+            f"{format_count(hop.budget)} for each source {shared}, "
+            f"{format_count(hop.total)} in all"
+        )
+    yield "CEILING  on an ideal network, spread evenly"
+    yield from (f"  {ceiling.sentence}" for ceiling in flight.ceilings)
+    if flight.notes:
+        yield "NOTES"
+        yield from (f"  {note}" for note in flight.notes)
+
+
+def _phase_counts(plan: Plan, phases: int) -> list[int]:
+    import numpy as np
+
+    counts: list[int] = np.bincount(plan.columns["phase"], minlength=phases).tolist()
+    return counts
+
+
+def _phase(phase: Phase, count: int) -> str:
+    from simulator.scenario.complaint import printable
+
+    name = printable(phase.name) + (" (warm-up)" if phase.warmup else "")
+    if phase.hold is not None:
+        how = f"opened at {format_rate(phase.hold.rate)} and held"
+    else:
+        assert phase.arrivals is not None, "a phase has arrivals or hold"
+        kind = "constant" if phase.arrivals.constant is not None else "poisson"
+        rate = phase.arrivals.constant or phase.arrivals.poisson
+        assert rate is not None, "arrivals are constant or poisson"
+        how = f"{kind} {format_rate(rate.from_per_s)}"
+        if rate.to_per_s != rate.from_per_s:
+            how += f" to {format_rate(rate.to_per_s)}"
+    return f"{name}: {format_ns(phase.for_ns)}, {how}, {format_count(count)} connections"
+
+
+def _creates(scenario: Scenario) -> Iterator[str]:
+    kernel, backends, balancer = scenario.kernel, scenario.backends, scenario.balancer
+    yield (
+        f"a private network namespace: ports {kernel.port_range}, "
+        f"TIME_WAIT {format_ns(kernel.time_wait)}"
+    )
+    where = f"on {backends.addresses} address{'es' * (backends.addresses > 1)}"
+    yield (
+        f"{format_count(backends.count)} backends {where}, listening ports by {backends.ports}, "
+        f"in {backends.processes} process{'es' * (backends.processes > 1)}"
+    )
+    if balancer.driver == "none":
+        yield "no balancer: clients connect straight to the backends"
+    else:
+        yield (
+            f"{balancer.workers} relay worker{'s' * (balancer.workers > 1)}, policy "
+            f"{balancer.policy.name}, source ports by {balancer.source.ports} from "
+            f"{balancer.source.addresses} address{'es' * (balancer.source.addresses > 1)}, "
+            f"closed first by {balancer.close}"
+        )
+    clients = scenario.clients
+    yield (
+        f"{clients.processes} client process{'es' * (clients.processes > 1)}, source ports by "
+        f"{clients.source.ports} from {clients.source.addresses} "
+        f"address{'es' * (clients.source.addresses > 1)}"
+    )
