@@ -76,6 +76,9 @@ def rate_text(value_per_s: float) -> str:
 
 def size_text(value_bytes: int) -> str:
     """A size as a text that reads the same."""
+    for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value_bytes and value_bytes % size == 0:
+            return f"{value_bytes // size}{unit}"
     return f"{value_bytes}B"
 
 
