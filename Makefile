@@ -62,7 +62,7 @@ bench: setup ## CPU of one relayed connection, beside HAProxy where it is instal
 	$(BIN)/portchurn bench relay $(ARGS)
 
 docs: setup-dev ## write the generated pages again
-	$(BIN)/portchurn schema --reference > docs/scenario.md.new
+	$(BIN)/python -m simulator.scenario.reference > docs/scenario.md.new
 	mv docs/scenario.md.new docs/scenario.md
 
 clean: ## remove .venv and caches; results stay

@@ -78,7 +78,7 @@ def _print(found: list[dict[str, Any]]) -> None:
         if name == "verdict" and row["valid"] is False:
             return f"{safe(value, 40)} (not valid)"
         if name == "started":
-            return safe(value, 19).replace("T", " ")
+            return safe(str(value)[:19].replace("T", " "))
         if isinstance(value, int):
             return f"{value:,}"
         return safe(value, 140) if value else DASH

@@ -149,7 +149,15 @@ def _remedies(summary: Summary) -> Table | None:
     found = part(summary, "verdict").get("remedies")
     if not isinstance(found, Sequence) or isinstance(found, str):
         return None
-    return _lines("What mends it", [f"{n}. {_sentence(item)}" for n, item in enumerate(found, 1)])
+    if not found:
+        return None
+    table = heading("What mends it")
+    table.show_header = False
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for place, item in enumerate(found, 1):
+        table.add_row(f"{place}.", Text(_sentence(item)))
+    return table
 
 
 def _thresholds(summary: Summary) -> Table | None:

@@ -31,6 +31,7 @@ def test_runs_are_listed_newest_first_with_their_status_and_counts(tmp_path: Pat
         second.name,
         first.name,
     ]
+    assert lines[1].startswith("2026-01-03 12:00:00  by-hand  ")
     assert "ABORTED" in lines[1]
     assert "running" in lines[2]
     assert re.search(r"complete +\S.* +2 +1$", lines[3])
