@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from simulator.preflight import Preflight
+    from simulator.preflight.examine import Preflight
     from simulator.scenario.load import Loaded
     from simulator.scenario.schema import Phase, Scenario
     from simulator.traffic.plan import Plan
@@ -105,7 +105,7 @@ def plan_lines(plan: Plan, seed: int, variant: str) -> Iterator[str]:
 def _explained(name: str, scenario: Scenario) -> tuple[dict[str, Any], str]:
     """One scenario's answer, as data and as text."""
     from simulator.kernel.limits import read_machine
-    from simulator.preflight import examine
+    from simulator.preflight.examine import examine
     from simulator.traffic.plan import make_plan
 
     try:
