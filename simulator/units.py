@@ -34,7 +34,8 @@ _SIZE: Final = {
     "GiB": 1 << 30,
 }
 _PER: Final = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_NUMBER: Final = r"(\d{1,15}(?:_\d{3})*(?:\.\d{1,9})?)"
+#: At most 30 digits before the point: a text of any length stays a number a float can hold.
+_NUMBER: Final = r"(\d{1,15}(?:_\d{3}){0,5}(?:\.\d{1,9})?)"
 _TIME_RE: Final = re.compile(_NUMBER + r"\s*(ns|us|µs|ms|s|min|m|h)")
 _SIZE_RE: Final = re.compile(_NUMBER + r"\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)")
 _RATE_RE: Final = re.compile(_NUMBER + r"\s*/\s*(sec|s|min|m|h)")
@@ -76,6 +77,10 @@ def parse_size_bytes(text: str) -> int:
     return round(float(match[1].replace("_", "")) * _SIZE[match[2]])
 
 
+#: From here on three digits round to 1,000, which is one of the next unit.
+_ROUNDS_UP: Final = 0.9995
+
+
 def _trim(value: float) -> str:
     """At most three significant digits, without a trailing zero or point."""
     if value == 0:
@@ -88,7 +93,7 @@ def _trim(value: float) -> str:
 def format_ns(value_ns: float) -> str:
     """A time for the screen with three significant digits: ``412us``, ``1.25ms``, ``60s``."""
     for unit, size in (("s", NS_PER_S), ("ms", 1_000_000), ("us", 1_000)):
-        if abs(value_ns) >= size:
+        if abs(value_ns) >= size * _ROUNDS_UP:
             return f"{_trim(value_ns / size)}{unit}"
     return f"{_trim(value_ns)}ns"
 
