@@ -7,7 +7,6 @@
 # Needs Python 3.11 or newer with pip, and make. Everything is installed into .venv, from
 # requirements files whose every line is pinned and hashed; nothing on the machine is changed.
 
-SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/port-wall.yaml
