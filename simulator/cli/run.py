@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simulator.cli.options import overrides_option, scenario_argument, seed_option
+from simulator.cli.options import (
+    output_option,
+    overrides_option,
+    scenario_argument,
+    seed_option,
+)
 from simulator.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, UsageError, worst_exit_code
 
 if TYPE_CHECKING:
@@ -60,7 +65,7 @@ class StopRequests:
     help="Folder that keeps the runs.",
 )
 @click.option("--variant", help="Run only this variant of the scenario.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="Output form.")
+@output_option
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option(
     "--loop",

@@ -32,6 +32,7 @@ _CAPABILITY_VERSION_3: Final = 0x2008_0522
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914
 _IFF_UP: Final = 0x1
+_CHILD_TABLE: Final = Path("/proc/sys/net/ipv4/tcp_child_ehash_entries")
 _NOBODY: Final = 65534
 #: What a system that forbids or has used up its user namespaces answers.
 _FORBIDDEN: Final = frozenset({errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EUSERS})
@@ -53,11 +54,14 @@ def die_with_parent() -> None:
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl(PR_SET_PDEATHSIG)")
 
 
-def enter_namespaces(*, pid: bool) -> str:
+def enter_namespaces(*, pid: bool, hash_entries: int = 0) -> str:
     """Move this process into a user and network namespace of its own, with loopback up.
 
     Args:
         pid: also make a PID namespace; the *next child* becomes its init, whose end ends all.
+        hash_entries: buckets of a TCP connection table of the namespace's own; 0 shares the
+            host's. A table that fits the run makes the sampler's walk over it short, and keeps
+            other namespaces' sockets out of it.
 
     Returns:
         ``user`` when a user namespace gave the rights, ``root`` when real root did.
@@ -66,6 +70,17 @@ def enter_namespaces(*, pid: bool) -> str:
         Refused: neither is allowed here; the message names what would mend it.
     """
     flags = CLONE_NEWNET | (CLONE_NEWPID if pid else 0)
+    mode = _unshare(flags)
+    if hash_entries:
+        # The setting acts on network namespaces made below the one in which it is written.
+        _CHILD_TABLE.write_text(str(hash_entries))
+        _check(_libc.unshare(CLONE_NEWNET), "unshare")
+    _loopback_up()
+    return mode
+
+
+def _unshare(flags: int) -> str:
+    """Leave the host's namespaces, by a user namespace where that is allowed, else as root."""
     uid, gid = os.geteuid(), os.getegid()
     try:
         _check(_libc.unshare(CLONE_NEWUSER | flags), "unshare")
@@ -86,13 +101,11 @@ def enter_namespaces(*, pid: bool) -> str:
                 f"Even root may not make a network namespace here ({second.strerror}). "
                 "In a container, start it with CAP_SYS_ADMIN or allow user namespaces."
             ) from second
-        _loopback_up()
         return "root"
     # setgroups must be denied before an unprivileged process may map its group.
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
     Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-    _loopback_up()
     return "user"
 
 

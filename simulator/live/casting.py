@@ -36,6 +36,8 @@ BACKEND_PREFIX: Final = (127 << 8) | 4
 FRONT: Final = ("127.2.0.1", 8080)
 #: The address that routing gives to a plain connect toward any of 127/8.
 ROUTED: Final = "127.0.0.1"
+_TABLE_LEAST: Final = 1 << 13
+_TABLE_MOST: Final = 1 << 21
 _HOSTS_PER_OCTET: Final = 250
 
 
@@ -207,10 +209,22 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
     return tuple(views)
 
 
-def cast(scenario: Scenario, folder: Path, loop: str = "uvloop") -> CrewSettings:
+def table_entries(connections: int) -> int:
+    """Buckets of the run's own TCP table: a power of two, with room for every socket it may hold.
+
+    A connection has up to four sockets, and what closes stays as TIME_WAIT for 60 s.
+    """
+    wanted = max(_TABLE_LEAST, min(4 * connections, _TABLE_MOST))
+    return 1 << (wanted - 1).bit_length()
+
+
+def cast(
+    scenario: Scenario, folder: Path, connections: int, loop: str = "uvloop"
+) -> CrewSettings:
     """All roles of one run.
 
     Args:
+        connections: how many are planned.
         scenario: what to run.
         folder: the run's folder, whose ledger the generators map.
         loop: ``uvloop`` or ``asyncio``, for every role.
@@ -223,6 +237,7 @@ def cast(scenario: Scenario, folder: Path, loop: str = "uvloop") -> CrewSettings
     )
     return CrewSettings(
         sysctls=settings_for(scenario.kernel),
+        hash_entries=table_entries(connections),
         roles=(
             *_backend_roles(scenario, loop),
             *_balancer_roles(scenario, loop),

@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> int:
         return EXIT_INTERNAL  # it died before the parent-death signal was set
     settings = CrewSettings.from_json(first["crew"])
     try:
-        mode = namespace.enter_namespaces(pid=True)
+        mode = namespace.enter_namespaces(pid=True, hash_entries=settings.hash_entries)
     except Refused as refusal:
         control.send({"is": "refused", "message": str(refusal)})
         return EXIT_INTERNAL

@@ -101,7 +101,7 @@ class _Conductor:
         self._recorder = recorder
         self._watch = watch
         self._t0_ns = 0
-        self._settings = cast(job.scenario, job.folder, role_loop)
+        self._settings = cast(job.scenario, job.folder, job.connections, role_loop)
         self._meter = ProgressMeter(job, self._settings)
         self._stop_level = 0
         self._recording_error: Exception | None = None
@@ -305,6 +305,8 @@ class _Conductor:
         crew.news.set()
 
     def _on_exit(self, crew: _Crew, head: Message) -> None:
+        if head["code"] == 0:
+            return  # a clean end; its last words may still be on their way on its own channel
         for member in crew.members:
             same = member.spec.kind == head["role"] and member.spec.index == head["index"]
             if same and member.done is None:

@@ -132,6 +132,7 @@ class CrewSettings:
     """Everything PID 1 of a crew needs to know."""
 
     sysctls: dict[str, str]
+    hash_entries: int = 0
     roles: tuple[RoleSpec, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -142,7 +143,9 @@ class CrewSettings:
     def from_json(cls, data: dict[str, Any]) -> CrewSettings:
         """Back from `to_json`."""
         return cls(
-            sysctls=data["sysctls"], roles=tuple(_role_from_json(role) for role in data["roles"])
+            sysctls=data["sysctls"],
+            hash_entries=data["hash_entries"],
+            roles=tuple(_role_from_json(role) for role in data["roles"]),
         )
 
 

@@ -112,9 +112,7 @@ async def generate(
         }
     )
     ours, theirs = socket.socketpair()
-    role = LoadClient(
-        asyncio.get_running_loop(), theirs, 0, settings, Ledger(writer.folder)
-    )
+    role = LoadClient(asyncio.get_running_loop(), theirs, 0, settings, Ledger(writer.folder))
     await role.prepare()
     role.t0_ns = monotonic_ns()
     role.on_start()
@@ -128,9 +126,7 @@ async def generate(
     role.channel.close()
     ours.close()
     writer.close()
-    return {
-        path.stem: np.load(path) for path in (writer.folder / "connections").glob("*.npy")
-    }
+    return {path.stem: np.load(path) for path in (writer.folder / "connections").glob("*.npy")}
 
 
 def requests_plan(count: int, **columns: Any) -> dict[str, np.ndarray[Any, Any]]:
@@ -166,9 +162,7 @@ async def test_answered_connections_are_ok_with_their_moments_in_order(
 
 async def test_connection_without_requests_is_held_for_its_lifetime(tmp_path: Path) -> None:
     async with front(answer_all) as where:
-        rows = await generate(
-            tmp_path, where, requests_plan(5, requests=0, lifetime_ns=20 * MS)
-        )
+        rows = await generate(tmp_path, where, requests_plan(5, requests=0, lifetime_ns=20 * MS))
     assert set(rows["outcome"]) == {Outcome.OK}
     assert (rows["closed_ns"] - rows["connected_ns"] >= 20 * MS).all()
     assert set(rows["answers"]) == {0}
@@ -176,9 +170,7 @@ async def test_connection_without_requests_is_held_for_its_lifetime(tmp_path: Pa
 
 async def test_requests_are_spread_over_the_lifetime(tmp_path: Path) -> None:
     async with front(answer_all) as where:
-        rows = await generate(
-            tmp_path, where, requests_plan(3, requests=4, lifetime_ns=80 * MS)
-        )
+        rows = await generate(tmp_path, where, requests_plan(3, requests=4, lifetime_ns=80 * MS))
     assert (rows["answered_ns"] - rows["connected_ns"] >= 60 * MS).all()  # the fourth begins then
 
 
@@ -234,9 +226,7 @@ async def test_each_way_to_fail_has_its_own_entry(
     tmp_path: Path, handler: Handler, call: Call, error: set[int]
 ) -> None:
     async with front(handler) as where:
-        rows = await generate(
-            tmp_path, where, requests_plan(5, response_bytes=64)
-        )
+        rows = await generate(tmp_path, where, requests_plan(5, response_bytes=64))
     assert set(rows["outcome"]) == {Outcome.FAILED}
     assert set(rows["call"]) == {call}
     assert set(rows["error"].tolist()) <= error
@@ -255,7 +245,12 @@ async def test_nobody_listening_is_econnrefused_at_connect(tmp_path: Path) -> No
 
 async def test_an_own_port_list_that_is_empty_asks_nothing_of_the_kernel(tmp_path: Path) -> None:
     source = SourceSettings(
-        addresses=("127.1.7.2",), mode="userspace", pick="sequential", first=21000, last=21003, seed=1
+        addresses=("127.1.7.2",),
+        mode="userspace",
+        pick="sequential",
+        first=21000,
+        last=21003,
+        seed=1,
     )
     async with front(answer_all) as where:
         columns = requests_plan(10, lifetime_ns=200 * MS)
