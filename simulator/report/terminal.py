@@ -66,6 +66,7 @@ class LiveDisplay:
         self._live: Live | None = None
         self._shown_ns: int | None = None
         self._heading = ""
+        self._titled = False
         self._newest: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -122,6 +123,9 @@ class LiveDisplay:
             return
         self._newest = None
         if self._live is None:
+            if not self._titled:
+                self._titled = True
+                self._console.print(self._title, markup=False, soft_wrap=True)
             self._console.print(plain_line(progress), markup=False, soft_wrap=True)
         else:
             self._live.update(self.picture(progress), refresh=True)

@@ -103,12 +103,13 @@ def test_the_last_progress_is_drawn_even_when_it_came_too_early() -> None:
 
 def test_without_a_terminal_there_is_a_plain_line_every_few_seconds_and_for_each_phase() -> None:
     clock, console = Clock(), screen(terminal=False)
-    with LiveDisplay(title="x", console=console, now_ns=clock) as display:
+    with LiveDisplay(title="Port wall [one]", console=console, now_ns=clock) as display:
         for _ in range(20):
             display.show(progress())
             clock.now_ns += LINE_EVERY_NS // 10
         display.show(progress(phase="after"))
-    lines = written(console).splitlines()
+    title, *lines = written(console).splitlines()
+    assert title == "Port wall [one]"
     assert [line.split(":")[0].split()[-1] for line in lines] == ["ramp", "ramp", "after"]
     assert "\x1b" not in written(console)
 
