@@ -94,6 +94,25 @@ def group_tuples(table: SocketTable, chosen: Array, per: str) -> _Groups:
     )
 
 
+def _keep_once(table: SocketTable, chosen: Array) -> None:
+    """Leave out, in place, what the dump saw twice.
+
+    A dump takes time. A connection that closes meanwhile may be seen established and then, in a
+    part of the table read later, in TIME_WAIT; it is one tuple all the same.
+    """
+    at = np.flatnonzero(chosen)
+    keys = (
+        ((table.source[at].astype(np.uint64) & np.uint64(0xFFFF)) << np.uint64(48))
+        | ((table.destination[at].astype(np.uint64) & np.uint64(0xFFFF)) << np.uint64(32))
+        | (table.sport[at].astype(np.uint64) << np.uint64(16))
+        | table.dport[at].astype(np.uint64)
+    )
+    _, first = np.unique(keys, return_index=True)
+    if len(first) < len(at):
+        chosen[at] = False
+        chosen[at[first]] = True
+
+
 class HopCounter:
     """One hop's tuples over time; remembers which local ports were ever seen."""
 
@@ -116,6 +135,7 @@ class HopCounter:
         recyclable = connecting & (table.state == TIME_WAIT) & (waited >= view.blocking_ms)
         self._seen[table.sport[connecting]] = True
         connecting &= ~recyclable
+        _keep_once(table, connecting)
         groups = group_tuples(table, connecting, view.per)
         distinct = int(self._seen.sum())
         new, self._distinct = distinct - self._distinct, distinct
