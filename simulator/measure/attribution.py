@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.preflight.hops import client_hop
 from simulator.records import Call, Hop, Outcome, error_key
 
 if TYPE_CHECKING:
@@ -57,12 +58,6 @@ class Causes:
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def client_hop(run: Run) -> Hop:
-    """The hop that clients connect on."""
-    direct = run.scenario.balancer.driver == "none"
-    return Hop.CLIENT_BACKEND if direct else Hop.CLIENT_BALANCER
-
-
 def client_addresses(events: Sequence[Mapping[str, Any]]) -> Ints:
     """Client addresses by source index, as numbers in host order; empty when not told."""
     for event in events:
@@ -76,7 +71,7 @@ def find_causes(run: Run) -> Causes:
     """The root cause of each failed connection of a run."""
     rows = run.connections
     failed = np.flatnonzero(rows["outcome"] == Outcome.FAILED)
-    hop = np.full(len(failed), int(client_hop(run)), dtype=np.int64)
+    hop = np.full(len(failed), int(client_hop(run.scenario)), dtype=np.int64)
     call = rows["call"][failed].astype(np.int64)
     error = rows["error"][failed].astype(np.int64)
     backend = rows["backend"][failed].astype(np.int64)

@@ -6,12 +6,13 @@ since a run fails where its worst group fails and not where the average does.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from simulator.measure.attribution import Causes, client_hop
+from simulator.preflight.hops import client_hop, hop_budgets
 from simulator.records import OUT_OF_PORTS, Call, Ending, Hop
 from simulator.units import NS_PER_S
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from simulator.engine import Run
-    from simulator.scenario.schema import Scenario, Source
+    from simulator.measure.attribution import Causes
 
 _NO_PORT: Final = (*sorted(OUT_OF_PORTS), int(Ending.NO_PORT))
 _PORT_CALLS: Final = (int(Call.SOCKET), int(Call.BIND), int(Call.CONNECT), int(Call.PICK))
@@ -36,7 +37,7 @@ class HopFacts:
         hop: which.
         sources: source addresses.
         destinations: addresses and ports that are connected to.
-        budget: tuples of one group.
+        budget: tuples of one group, as the sampler was told or else by the scenario.
         in_use_peak, established_peak, time_wait_peak: of the worst group of any sample.
         distinct_ports: local ports that were ever used.
         exhausted_at_ns: when a connection first found no port, None = never.
@@ -86,30 +87,8 @@ def ran_out(call: Ints, error: Ints) -> Mask:
 
 def bind_conflict(call: Ints, error: Ints) -> Mask:
     """Which failures, shapes (n,), are ports that others hold."""
-    import errno
-
     found: Mask = (error == errno.EADDRINUSE) & np.isin(call, (Call.BIND, Call.CONNECT))
     return found
-
-
-def source_of(scenario: Scenario, hop: Hop) -> Source:
-    """Where connections of a hop come from."""
-    if hop is Hop.BALANCER_BACKEND:
-        return scenario.balancer.source
-    return scenario.clients.source
-
-
-def configured_budget(scenario: Scenario, hop: Hop) -> int:
-    """Ports of one source address toward one destination, by the scenario alone."""
-    source = source_of(scenario, hop)
-    chosen = scenario.kernel.port_range
-    if source.range is not None and source.ports in ("socket-range", "userspace", "permanent"):
-        chosen = source.range
-    reserved: set[int] = set()
-    if source.ports not in ("userspace", "permanent"):  # an explicit bind may take those too
-        for part in scenario.kernel.reserved_ports:
-            reserved.update(range(max(part.first, chosen.first), min(part.last, chosen.last) + 1))
-    return len(chosen) - len(reserved)
 
 
 def _hop_samples(run: Run, hop: Hop) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -152,7 +131,7 @@ def _ports_and_exhaustion(run: Run, hop: Hop, causes: Causes) -> tuple[int, int 
 
 def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
     """Read one hop's facts from the records of a run."""
-    scenario = run.scenario
+    [told] = [one for one in hop_budgets(run.scenario) if one.name == hop.label]
     groups = _worst_groups(run, hop)
     budgets = [int(seen["budget"]) for _, seen in _hop_samples(run, hop)]
     distinct, exhausted_at_ns = _ports_and_exhaustion(run, hop, causes)
@@ -163,9 +142,9 @@ def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
 
     return HopFacts(
         hop=hop,
-        sources=source_of(scenario, hop).addresses,
-        destinations=1 if hop is Hop.CLIENT_BALANCER else scenario.backends.count,
-        budget=budgets[-1] if budgets else configured_budget(scenario, hop),
+        sources=told.sources,
+        destinations=told.destinations,
+        budget=budgets[-1] if budgets else told.budget,
         in_use_peak=peak("in_use"),
         established_peak=peak("established"),
         time_wait_peak=peak("time_wait"),
@@ -178,7 +157,7 @@ def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
 
 def all_hops(run: Run, causes: Causes) -> list[HopFacts]:
     """The hops of a run, the clients' first."""
-    hops = [client_hop(run)]
+    hops = [client_hop(run.scenario)]
     if hops[0] is Hop.CLIENT_BALANCER:
         hops.append(Hop.BALANCER_BACKEND)
     return [hop_facts(run, hop, causes) for hop in hops]

@@ -1,7 +1,7 @@
-"""What would mend a run, each remedy with what it would gain by arithmetic.
+"""What would mend a run, each remedy with what it would gain by arithmetic, most gain first.
 
-The law behind most of them is Little's: tuples in use = rate * (open time + TIME_WAIT), so the
-highest steady rate is tuples / (open time + TIME_WAIT). Remedies come in order of gain.
+A remedy for ports is the scenario with one thing changed: its gain is the wall of the changed
+scenario divided by the wall of this one (`walls`).
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from simulator.measure.hops import HopFacts, source_of
+from simulator.measure.walls import gain, moved, wall_of, with_part, with_source
+from simulator.ports.range import PortRange
+from simulator.preflight.hops import source_of
 from simulator.records import Hop
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
 if TYPE_CHECKING:
     from simulator.measure.evidence import Evidence
+    from simulator.measure.hops import HopFacts
+    from simulator.scenario.schema import Scenario
 
-#: A connection that closes at once still takes the time of its handshake and answer.
-_LEAST_HOLD_S: Final = 1e-4
 #: Requests on one connection in the keep-alive remedy: few enough for any client to manage.
 _KEEP_ALIVE: Final = 10
-#: 1024-65535: all that is not reserved for system services.
-_WIDEST: Final = 64_512
+#: All that is not reserved for system services.
+_WIDEST: Final = PortRange(1024, 65535)
 _MOST: Final = 3
-#: A wall this far off is not met: connecting alone costs more CPU than a core has.
-_BEYOND_PER_S: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Remedy:
     """A text, and by which factor it moves the wall."""
 
@@ -36,58 +36,10 @@ class Remedy:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wall:
-    """Where the tuples of a hop end, by arithmetic.
-
-    Attributes:
-        tuples: of all groups together.
-        groups: how many groups they are.
-        open_s: how long a connection holds its tuple open.
-        wait_s: how long the side that connects holds it after closing.
-    """
-
-    tuples: int
-    groups: int
-    open_s: float
-    wait_s: float
-
-    @property
-    def rate_per_s(self) -> float:
-        """The highest steady rate of connections."""
-        return self.tuples / (max(self.open_s, _LEAST_HOLD_S) + self.wait_s)
-
-
-def waits_after_close_s(evidence: Evidence, hop: Hop) -> float:
-    """How long the connecting side of a hop keeps a tuple after close: TIME_WAIT, or nothing.
-
-    The side that closes first keeps it. The balancer closes the backend's side too when the
-    client closes, so `client` costs both hops their tuples.
-    """
-    close = evidence.scenario.balancer.close
-    holders = {
-        Hop.CLIENT_BALANCER: ("client",),
-        Hop.CLIENT_BACKEND: ("client",),
-        Hop.BALANCER_BACKEND: ("client", "balancer"),
-    }
-    return evidence.scenario.kernel.time_wait / NS_PER_S if close in holders[hop] else 0.0
-
-
-def wall_of(evidence: Evidence, facts: HopFacts) -> Wall:
-    """The wall of a hop, when connections spread evenly over its groups."""
-    per_address = source_of(evidence.scenario, facts.hop).ports in ("early-bind", "permanent")
-    groups = facts.sources * (1 if per_address else facts.destinations)
-    return Wall(
-        tuples=facts.budget * groups,
-        groups=groups,
-        open_s=evidence.hold_s,
-        wait_s=waits_after_close_s(evidence, facts.hop),
-    )
-
-
 def in_order(remedies: list[Remedy]) -> list[str]:
-    """Texts of the remedies that gain most, at most three."""
-    return [remedy.text for remedy in sorted(remedies, key=lambda r: -r.gain)[:_MOST]]
+    """Texts of the remedies that gain anything, most first, at most three."""
+    useful = [remedy for remedy in remedies if remedy.gain > 1.0]
+    return [remedy.text for remedy in sorted(useful, key=lambda r: -r.gain)[:_MOST]]
 
 
 def _key(facts: HopFacts) -> str:
@@ -95,129 +47,115 @@ def _key(facts: HopFacts) -> str:
 
 
 def port_remedies(evidence: Evidence, facts: HopFacts, *, lost_to_time_wait: bool) -> list[str]:
-    """What gives a hop more tuples, or makes it need fewer."""
-    found = [_addresses(evidence, facts, lost_to_time_wait)]
+    """What gives a hop more tuples, or gives them back sooner, or makes it need fewer.
+
+    Args:
+        evidence: of the run.
+        facts: of the hop that ran out.
+        lost_to_time_wait: whether closed connections rather than open ones took the tuples, so
+            that the wall is a rate; else it is a number of connections at once.
+    """
+    scenario, hop = evidence.scenario, facts.hop
+    before = wall_of(scenario, hop, evidence.hold_s)
+    changes = _more_tuples(evidence, facts, lost_to_time_wait)
     if lost_to_time_wait:
-        found += [*_close_elsewhere(evidence, facts), *_keep_alive(evidence)]
-        found += _shorter_wait(evidence, facts)
-    else:
-        found += _more_destinations(evidence, facts)
-    found += _wider_range(evidence, facts, lost_to_time_wait)
-    found += _late_bind(evidence, facts, lost_to_time_wait)
+        changes += _sooner_back(scenario, facts)
+    found = []
+    for what, changed in changes:
+        after = wall_of(changed, hop, evidence.hold_s)
+        text = f"{what}: {moved(before, after, by_rate=lost_to_time_wait)}"
+        found.append(Remedy(gain(before, after, by_rate=lost_to_time_wait), text))
+    if lost_to_time_wait:
+        found += _keep_alive(evidence)
     return in_order(found)
 
 
-def _moved(wall: Wall, factor: float, lost_to_time_wait: bool) -> str:
-    """How far a factor moves the wall, in words."""
-    if lost_to_time_wait:
-        now = wall.rate_per_s
-        if now * factor > _BEYOND_PER_S:
-            return (
-                f"ceiling {format_rate(now)} -> over {format_rate(_BEYOND_PER_S)}, beyond one core"
-            )
-        return f"ceiling {format_rate(now)} -> {format_rate(now * factor)}"
-    return (
-        f"{format_count(wall.tuples)} -> {format_count(wall.tuples * factor)} connections at once"
-    )
-
-
-def _addresses(evidence: Evidence, facts: HopFacts, lost_to_time_wait: bool) -> Remedy:
-    wall = wall_of(evidence, facts)
-    need = evidence.asked_per_s / wall.rate_per_s
-    factor = max(2, math.ceil(need)) if lost_to_time_wait else 2
-    count = facts.sources * factor
-    return Remedy(
-        factor,
-        f"{count} source addresses ({_key(facts)}.addresses): "
-        f"{_moved(wall, factor, lost_to_time_wait)}",
-    )
-
-
-def _close_elsewhere(evidence: Evidence, facts: HopFacts) -> list[Remedy]:
-    wall = wall_of(evidence, facts)
-    if not wall.wait_s:
-        return []
-    open_s = max(wall.open_s, _LEAST_HOLD_S)
-    factor = (open_s + wall.wait_s) / open_s
-    owner = "the balancer's" if facts.hop is Hop.BALANCER_BACKEND else "the clients'"
-    return [
-        Remedy(
-            factor,
-            f"let the backend close first (balancer.close: backend): TIME_WAIT no longer holds "
-            f"{owner} ports, {_moved(wall, factor, lost_to_time_wait=True)}",
+def _more_tuples(
+    evidence: Evidence, facts: HopFacts, lost_to_time_wait: bool
+) -> list[tuple[str, Scenario]]:
+    """Changes that give a hop more tuples: words, and the changed scenario."""
+    scenario, hop, key = evidence.scenario, facts.hop, _key(facts)
+    source = source_of(scenario, hop)
+    wall = wall_of(scenario, hop, evidence.hold_s)
+    need = evidence.asked_per_s / wall.rate_per_s if lost_to_time_wait and wall.rate_per_s else 2
+    addresses = facts.sources * max(2, math.ceil(need))
+    found = [
+        (
+            f"{format_count(addresses)} source addresses ({key}.addresses)",
+            with_source(scenario, hop, addresses=addresses),
         )
     ]
+    if source.ports in ("early-bind", "permanent"):
+        found.append(
+            (
+                (
+                    f"pick the port at connect ({key}.ports: late-bind), so that each of "
+                    f"{format_count(facts.destinations)} destinations has the whole range"
+                ),
+                with_source(scenario, hop, ports="late-bind", range=None),
+            )
+        )
+    elif hop is not Hop.CLIENT_BALANCER and not lost_to_time_wait:
+        found.append(
+            (
+                "twice the destinations, such as a second port for each backend (backends.count)",
+                with_part(scenario, "backends", count=2 * scenario.backends.count),
+            )
+        )
+    own = source.range is not None
+    wider = (
+        with_source(scenario, hop, range=_WIDEST)
+        if own
+        else with_part(scenario, "kernel", port_range=_WIDEST)
+    )
+    name = f"{key}.range" if own else "kernel.port_range"
+    return [*found, (f"a wider range ({name}: {_WIDEST})", wider)]
+
+
+def _sooner_back(scenario: Scenario, facts: HopFacts) -> list[tuple[str, Scenario]]:
+    """Changes after which a closed connection gives its tuple back sooner, or at once."""
+    key = _key(facts)
+    owner = "the balancer's" if facts.hop is Hop.BALANCER_BACKEND else "the clients'"
+    found = [
+        (
+            (
+                f"let the backend close first (balancer.close: backend), so that {owner} ports "
+                f"are not held in TIME_WAIT"
+            ),
+            with_part(scenario, "balancer", close="backend"),
+        )
+    ]
+    if scenario.kernel.time_wait > NS_PER_S:
+        found.append(
+            (
+                "reuse TIME_WAIT after 1s (kernel.time_wait: 1s, that is tcp_tw_reuse=1)",
+                with_part(scenario, "kernel", time_wait=NS_PER_S),
+            )
+        )
+    if source_of(scenario, facts.hop).ports != "permanent":
+        found.append(
+            (
+                (
+                    f"name the port in bind() ({key}.ports: userspace), which takes one's own "
+                    "TIME_WAIT over at once"
+                ),
+                with_source(scenario, facts.hop, ports="userspace"),
+            )
+        )
+    return found
 
 
 def _keep_alive(evidence: Evidence) -> list[Remedy]:
-    now = max(phase.requests for phase in evidence.scenario.traffic)
+    now = max(1, *(phase.requests for phase in evidence.scenario.traffic))
     if now >= _KEEP_ALIVE:
         return []
-    factor = _KEEP_ALIVE / max(1, now)
+    factor = _KEEP_ALIVE / now
     return [
         Remedy(
             factor,
             f"keep connections alive for {_KEEP_ALIVE} requests each: needs 1/{factor:.3g} of the "
             f"connections, {format_rate(evidence.asked_per_s)} -> "
             f"{format_rate(evidence.asked_per_s / factor)}",
-        )
-    ]
-
-
-def _shorter_wait(evidence: Evidence, facts: HopFacts) -> list[Remedy]:
-    wall = wall_of(evidence, facts)
-    if wall.wait_s <= 1.0:
-        return []
-    factor = (wall.open_s + wall.wait_s) / (wall.open_s + 1.0)
-    return [
-        Remedy(
-            factor,
-            f"reuse TIME_WAIT after 1s (kernel.time_wait: 1s, that is tcp_tw_reuse=1): "
-            f"{_moved(wall, factor, lost_to_time_wait=True)}",
-        )
-    ]
-
-
-def _more_destinations(evidence: Evidence, facts: HopFacts) -> list[Remedy]:
-    source = source_of(evidence.scenario, facts.hop)
-    if facts.hop is Hop.CLIENT_BALANCER or source.ports in ("early-bind", "permanent"):
-        return []
-    wall = wall_of(evidence, facts)
-    return [
-        Remedy(
-            1.9,  # as good as more addresses, but dearer: it needs servers or listeners
-            f"{2 * facts.destinations} destinations, such as a second port for each backend: "
-            f"{_moved(wall, 2, lost_to_time_wait=False)}",
-        )
-    ]
-
-
-def _wider_range(evidence: Evidence, facts: HopFacts, lost_to_time_wait: bool) -> list[Remedy]:
-    if facts.budget >= _WIDEST:
-        return []
-    factor = _WIDEST / facts.budget
-    own = source_of(evidence.scenario, facts.hop).range is not None
-    key = f"{_key(facts)}.range" if own else "kernel.port_range"
-    return [
-        Remedy(
-            factor,
-            f"a wider range ({key}: 1024-65535): "
-            f"{_moved(wall_of(evidence, facts), factor, lost_to_time_wait)}",
-        )
-    ]
-
-
-def _late_bind(evidence: Evidence, facts: HopFacts, lost_to_time_wait: bool) -> list[Remedy]:
-    mode = source_of(evidence.scenario, facts.hop).ports
-    if mode not in ("early-bind", "permanent") or facts.destinations < 2:
-        return []
-    factor = facts.destinations
-    return [
-        Remedy(
-            factor,
-            f"pick the port at connect ({_key(facts)}.ports: late-bind): each of the "
-            f"{facts.destinations} destinations then has the whole range, "
-            f"{_moved(wall_of(evidence, facts), factor, lost_to_time_wait)}",
         )
     ]
 
@@ -306,22 +244,27 @@ def descriptor_remedies(evidence: Evidence, role: str) -> list[str]:
 
 def refused_remedies(evidence: Evidence, refusing: int) -> list[str]:
     """What to do when a backend does not listen."""
-    count = evidence.scenario.backends.count
-    found = [
-        (
-            "start what should listen there, or take it out of the balancer's list: "
-            f"{format_count(sum(evidence.errors.get('backend-refused', {}).values()))} connections "
-            "would have succeeded"
+    scenario = evidence.scenario
+    count, retries = scenario.backends.count, scenario.balancer.retries
+    lost = format_count(sum(evidence.errors.get("backend-refused", {}).values()))
+    texts = [f"start what should listen there: the {lost} connections that failed would succeed"]
+    direct = scenario.balancer.driver == "none"
+    if not direct and 0 < refusing < count:
+        now, then = ((refusing / count) ** (tries + 1) for tries in (retries, retries + 1))
+        texts.append(
+            f"one more retry (balancer.retries: {retries + 1}): if picks are independent, "
+            f"{100 * now:.3g} % -> {100 * then:.3g} % of connections fail"
         )
-    ]
-    retries = evidence.scenario.balancer.retries
-    if evidence.scenario.balancer.driver != "none" and 0 < refusing < count:
-        share = (refusing / count) ** (retries + 2)
-        found.append(
-            f"one more retry (balancer.retries: {retries + 1}): independent picks would fail for "
-            f"{100 * share:.2g} % instead of {100 * (refusing / count) ** (retries + 1):.2g} %"
-        )
-    return found
+    left = count - refusing
+    who = "clients'" if direct else "balancer's"
+    texts.append(
+        f"take it out of the {who} list: the other {format_count(left)} would get "
+        f"{format_rate(evidence.asked_per_s / left)} each"
+        if left > 0
+        else f"add a backend that listens (backends.count): it would get "
+        f"{format_rate(evidence.asked_per_s)}"
+    )
+    return texts
 
 
 def generator_remedies(evidence: Evidence) -> list[str]:

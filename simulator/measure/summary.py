@@ -62,6 +62,8 @@ def summarize(run: Run) -> dict[str, Any]:
         "valid": not any(doubt.invalid for doubt in doubts),
         "doubts": [doubt.as_dict() for doubt in doubts],
         "notes": notes(run),
+        # Why part of what was to be measured is missing; a reader must not scale it up.
+        "incomplete": [doubt.message for doubt in doubts if doubt.code == "role-lost"],
         "attempts": attempts.as_dict(),
         "rates_per_s": rates_per_s(run),
         "latency_ns": latency_table(run),

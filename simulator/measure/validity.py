@@ -16,7 +16,8 @@ from simulator.measure.histogram import Histogram
 from simulator.measure.latency import times_ns
 from simulator.measure.phases import measured, spans, stopped_at_ns
 from simulator.measure.roles import busiest_share, sampler_share
-from simulator.records import Outcome
+from simulator.preflight.hops import client_hop, waits_ns
+from simulator.records import Hop, Outcome
 from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
@@ -152,6 +153,11 @@ def observer_doubts(run: Run) -> list[Doubt]:
     return found
 
 
+def _hops(run: Run) -> list[Hop]:
+    first = client_hop(run.scenario)
+    return [first] if first is Hop.CLIENT_BACKEND else [first, Hop.BALANCER_BACKEND]
+
+
 def transient_doubts(run: Run) -> list[Doubt]:
     """Whether ports had time to come back before rates were taken.
 
@@ -159,13 +165,13 @@ def transient_doubts(run: Run) -> list[Doubt]:
     that of an empty range. A warm-up of one TIME_WAIT, or a window of two, shows the steady state.
     """
     scenario = run.scenario
-    churns = any(phase.arrivals is not None for phase in scenario.traffic)
-    if not churns or scenario.balancer.close in ("backend", "reset"):
+    if all(phase.arrivals is None for phase in scenario.traffic):
         return []
+    waits = [waits_ns(scenario, hop) for hop in _hops(run)]
+    hold_s = max((wait for wait in waits if wait is not None), default=0) / NS_PER_S
     all_spans = spans(run)
     window = sum(span.seconds for span in measured(all_spans))
     warm = sum(span.seconds for span in all_spans if span.warmup)
-    hold_s = scenario.kernel.time_wait / NS_PER_S
     if warm >= hold_s or window >= 2 * hold_s:
         return []
     return [
@@ -186,10 +192,11 @@ def machine_doubts(run: Run) -> list[Doubt]:
         if kind == "role-lost":
             role = f"{event.get('role', 'role')} {event.get('index', '')}".strip()
             cause = event.get("signal", event.get("code"))
+            ended = "" if cause is None else f" (ended with {cause})"
             found.append(
                 Doubt(
                     code="role-lost",
-                    message=f"{role} was lost (ended by {cause}): its share is missing",
+                    message=f"{role} was lost{ended}: its share is missing",
                     remedy="run again; see events.jsonl for what it last said",
                     invalid=True,
                 )
@@ -258,7 +265,7 @@ def notes(run: Run) -> list[str]:
     if waits < 60 * NS_PER_S:
         texts.append(
             f"TIME_WAIT was {format_ns(waits)} (tcp_tw_reuse=1 with tcp_tw_reuse_delay); "
-            f"the kernel's own constant is 60s, so real walls stand "
-            f"{60 * NS_PER_S / waits:,.0f} times lower."
+            f"the kernel's own constant is 60s, so real walls of "
+            f"TIME_WAIT stand up to {60 * NS_PER_S / waits:,.0f} times lower."
         )
     return texts

@@ -6,19 +6,20 @@ up by it: subject first, numbers after, and no word that needs this project's so
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measure.evidence import ACCEPTS, Evidence
-from simulator.measure.hops import HopFacts, source_of
 from simulator.measure.remedies import (
     descriptor_remedies,
     generator_remedies,
     port_remedies,
     queue_remedies,
     refused_remedies,
-    wall_of,
 )
+from simulator.measure.walls import Wall, wall_of
+from simulator.preflight.hops import source_of
 from simulator.records import Hop
 from simulator.scenario.thresholds import VERDICTS
 from simulator.units import NS_PER_S, format_count, format_rate
@@ -26,6 +27,7 @@ from simulator.units import NS_PER_S, format_count, format_rate
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from simulator.measure.hops import HopFacts
     from simulator.measure.validity import Doubt
 
 #: Share of the plan dropped at accept queues that is a finding though every connection survived.
@@ -132,17 +134,21 @@ def _states(facts: HopFacts) -> str:
     if in_use >= facts.budget:
         return f"all {format_count(facts.budget)} tuples were in use ({inside})"
     return (
-        f"{format_count(in_use)} of {format_count(facts.budget)} tuples were in use when last "
-        f"sampled ({inside})"
+        f"{format_count(in_use)} of {format_count(facts.budget)} tuples were in use in the "
+        f"fullest sample ({inside})"
     )
+
+
+def _wall(evidence: Evidence, facts: HopFacts) -> Wall:
+    return wall_of(evidence.scenario, facts.hop, evidence.hold_s)
 
 
 def _lost_to_time_wait(evidence: Evidence, facts: HopFacts) -> bool:
     """Whether closed connections rather than open ones took most of the tuples."""
     if facts.worst is not None:
         return int(facts.worst["time_wait"]) * 2 > int(facts.worst["in_use"])
-    wall = wall_of(evidence, facts)
-    return wall.wait_s > wall.open_s
+    wall = _wall(evidence, facts)
+    return wall.blocked_s > wall.open_s
 
 
 def _where(evidence: Evidence, facts: HopFacts) -> str:
@@ -171,7 +177,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
         cost = (
             f"retries saved every connection, {format_count(evidence.port_dials)} connects failed"
         )
-    wall = wall_of(evidence, facts)
+    wall = _wall(evidence, facts)
     return Verdict(
         code=code,
         hop=hop,
@@ -189,7 +195,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
             "ceiling_per_s": wall.rate_per_s,
             "tuples": wall.tuples,
             "open_s": wall.open_s,
-            "time_wait_s": wall.wait_s,
+            "blocked_s": None if math.isinf(wall.blocked_s) else wall.blocked_s,
         },
     )
 
@@ -287,7 +293,7 @@ def _descriptors(evidence: Evidence) -> Verdict:
         "backend": evidence.scenario.backends.descriptors,
         "client": evidence.scenario.clients.descriptors,
     }[role]
-    limit = f" (limit {format_count(part)} for each process)" if part else ""
+    limit = f", limit {format_count(part)} for each process" if part else ""
     unsent = evidence.attempts.not_sent.get("descriptors", 0)
     cost = [_cost(evidence, code)] if evidence.errors.get(code) else []
     if unsent:
@@ -297,7 +303,7 @@ def _descriptors(evidence: Evidence) -> Verdict:
     return Verdict(
         code=code,
         hop=None if role == "client" else _top_hop(evidence, code),
-        sentence=f"{subject} ran out of file descriptors{limit}: {', '.join(cost)}.",
+        sentence=f"{subject} ran out of file descriptors (EMFILE{limit}): {', '.join(cost)}.",
         remedies=descriptor_remedies(evidence, role),
         evidence={
             "role": role,
@@ -380,7 +386,7 @@ def _ok(evidence: Evidence) -> Verdict:
         evidence.hops.values(), key=lambda facts: facts.in_use_peak / max(1, facts.budget)
     )
     share = fullest.in_use_peak / max(1, fullest.budget)
-    wall = wall_of(evidence, fullest)
+    wall = _wall(evidence, fullest)
     left = (
         f"; {format_count(attempts.open_at_end)} were still open at the end"
         if attempts.open_at_end
