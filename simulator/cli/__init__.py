@@ -8,13 +8,19 @@ and one line about it, and imports `simulator.cli.<module>` on use. Each such mo
 from __future__ import annotations
 
 import importlib
+import os
+import select
 import sys
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from simulator import __version__
 from simulator.errors import EXIT_INTERRUPTED, PortchurnError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: verb -> (module in this folder, one line for --help)
 VERBS: Final[dict[str, tuple[str, str]]] = {
@@ -31,8 +37,35 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+class _PipeBroken(Exception):
+    """A broken pipe, carried past click, which ends without a word on any of them."""
+
+    def __init__(self, error: BrokenPipeError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def _past_click() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _PipeBroken(error) from error
+
+
 class LazyGroup(click.Group):
     """A group that imports a verb's module when it is used."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - passed on
+        """Parse the command line; `--help` and `--version` write here."""
+        with _past_click():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb."""
+        with _past_click():
+            result: object = super().invoke(ctx)
+        return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs, in the order people meet them."""
@@ -74,6 +107,14 @@ def group() -> None:
     """
 
 
+def _reader_left() -> bool:
+    """Whether whoever read our output has gone."""
+    watch = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        watch.register(stream.fileno(), 0)  # only errors, which are always told
+    return bool(watch.poll(0))
+
+
 def main() -> None:
     """Entry point: every error of ours becomes one message and its documented exit code."""
     try:
@@ -86,7 +127,10 @@ def main() -> None:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except _PipeBroken as broken:
+        if not _reader_left():
+            raise broken.error from None
+        # What is still buffered must go somewhere, or the interpreter complains at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
