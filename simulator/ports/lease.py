@@ -44,12 +44,14 @@ class Lease:
 def overlaps(history: Iterable[Lease]) -> list[tuple[Lease, Lease]]:
     """Pairs of leases of one address and port that were held at the same time.
 
-    An empty list is the proof that no port was held twice. A lease that ends in the very moment
-    the next begins does not overlap it. O(n log n).
+    An empty list is the proof that no port was held twice. Each lease that began while its place
+    was held is paired once, with the holder that kept the place longest. A lease that ends in
+    the very moment the next begins does not overlap it. O(n log n).
     """
     found: list[tuple[Lease, Lease]] = []
     longest: dict[tuple[str, int], Lease] = {}  # of those seen at a place, the one that ends last
-    for lease in sorted(history, key=lambda one: (one.from_ns, one.backend)):
+    # A lease that was given back in the moment it began goes before those that begin with it.
+    for lease in sorted(history, key=lambda one: (one.from_ns, _end(one), one.backend)):
         place = (lease.address, lease.port)
         held = longest.get(place)
         if held is not None and _end(held) > lease.from_ns:
