@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from simulator.live.settings import HopView, SamplerRole
 
 #: Most of one core that sampling may take before the interval is stretched.
-CORE_SHARE: Final = 0.05
+CORE_SHARE: Final = 0.02
 _LONGEST_NS: Final = 10_000_000_000
 #: TCP_TIMEWAIT_LEN (include/net/tcp.h); the table shows what is left of it.
 _TIME_WAIT_MS: Final = 60_000
