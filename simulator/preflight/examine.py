@@ -331,7 +331,9 @@ def _machine_refusals(
 def _port_refusals(scenario: Scenario) -> list[str]:
     """Ranges that cannot be divided, and listeners that would find no port."""
     found = []
-    sides = [("clients", scenario.clients.source, scenario.clients.processes)]
+    sides: list[tuple[str, Source, int]] = [
+        ("clients", scenario.clients.source, scenario.clients.processes)
+    ]
     if scenario.balancer.driver != "none":
         balancer = scenario.balancer
         sides.append(("balancer", source_of(scenario, Hop.BALANCER_BACKEND), balancer.workers))

@@ -68,7 +68,7 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Duration, "duration"),
     (Sampling, "sampling"),
 )
-_TITLES: Final = {model.__name__: title for model, title in _SECTIONS}
+_TITLES: Final = {model.__name__: title for model, title in _SECTIONS} | {"ClientSource": "source"}
 _PATTERNS: Final = {
     TIME_JSON: ("time", time_text),
     RATE_JSON: ("rate", rate_text),

@@ -331,13 +331,25 @@ class Balancer(Mapping):
     )
 
 
+class ClientSource(Source):
+    """Where the clients' connections come from; made so that clients are not the wall."""
+
+    addresses: Annotated[Count, Field(le=4096)] = Field(
+        default=16, description="source addresses, used in turn"
+    )
+    ports: SourcePortMode = Field(default="userspace", description="who picks the local port")
+
+
 class Clients(Mapping):
     """The load generator: open loop, several processes and source addresses."""
 
     processes: Annotated[Count, Field(le=64)] = Field(default=1, description="generator processes")
-    source: Source = Field(
-        default_factory=lambda: Source(addresses=16, ports="userspace"),
-        description="source addresses and ports of the clients",
+    source: ClientSource = Field(
+        default_factory=ClientSource,
+        description=(
+            "source addresses and ports of the clients; `addresses` is 16 and `ports` userspace "
+            "unless given"
+        ),
     )
     timeout: TimeNs = Field(
         default=as_written("10s"), gt=0, description="longest wait for a connect or an answer"
