@@ -175,7 +175,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
     cost = _cost(evidence, code)
     if not evidence.causes.get(code):
         cost = (
-            f"retries saved every connection, {format_count(evidence.port_dials)} connects failed"
+            f"{format_count(evidence.port_dials)} connects failed, retries saved every connection"
         )
     wall = _wall(evidence, facts)
     return Verdict(

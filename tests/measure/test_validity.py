@@ -162,7 +162,7 @@ def test_invalid_doubts_come_first_and_each_has_a_remedy(tmp_path: Path) -> None
     found = find_doubts(read, count_attempts(read.connections, {}))
     assert [doubt.code for doubt in found] == ["role-lost", "interrupted"]
     assert all(doubt.message and doubt.remedy for doubt in found)
-    assert found[0].message == "sampler 0 was lost (ended by 1): its share is missing"
+    assert found[0].message == "sampler 0 was lost (ended with 1): its share is missing"
 
 
 def test_loopback_is_a_note_and_so_is_a_short_time_wait(tmp_path: Path) -> None:
