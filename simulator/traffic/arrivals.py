@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Times = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-#: Slack in counts that are whole numbers in theory and not in floating point.
+#: Relative slack in counts that are whole numbers in theory and not in floating point.
 _WHOLE = 1e-9
 
 
@@ -61,7 +61,7 @@ def constant_arrivals(from_per_s: float, to_per_s: float, duration_ns: int) -> T
     The first is due at once; ``ceil`` of the integral of the rate are due in all.
     """
     expected = expected_count(from_per_s, to_per_s, duration_ns)
-    count = int(np.ceil(expected - _WHOLE * max(1.0, expected)))
+    count = int(np.ceil(expected * (1 - _WHOLE)))
     counts = np.arange(count, dtype=np.float64)
     return when_reached(counts, from_per_s, to_per_s, duration_ns)
 
