@@ -283,9 +283,7 @@ def _descriptor_refusals(roles: Iterable[RoleNeed], machine: Machine) -> list[st
     for role in roles:
         if role.is_chosen or role.descriptors <= role.limit:
             continue
-        spare = max(1, machine.descriptors_hard - ROLE_DESCRIPTORS)
-        processes = ceil((role.descriptors - ROLE_DESCRIPTORS) * role.processes / spare)
-        processes += role.role != "client"  # a hash spreads the others' connections unevenly
+        processes = _processes_for(role, machine.descriptors_hard - ROLE_DESCRIPTORS)
         key = {"client": "clients.processes", "balancer": "balancer.workers"}.get(
             role.role, "backends.processes"
         )
@@ -295,6 +293,16 @@ def _descriptor_refusals(roles: Iterable[RoleNeed], machine: Machine) -> list[st
             "or raise the limit (ulimit -Hn)"
         )
     return found
+
+
+def _processes_for(role: RoleNeed, spare: int) -> int:
+    """Processes among which a role's descriptors would fit, ``spare`` in each."""
+    total = (role.descriptors - ROLE_DESCRIPTORS) * role.processes
+    deviations = 0 if role.role == "client" else 8  # a hash spreads the others' unevenly
+    processes = role.processes + 1
+    while total / processes + deviations * sqrt(total / processes) > max(spare, 128):
+        processes += 1
+    return processes
 
 
 def _machine_refusals(
