@@ -90,6 +90,14 @@ class Running:
         (started,) = self.events("started")
         return {"init": started["init"], **started["pids"]}
 
+    def abandon(self) -> None:
+        """End it whatever it does, and close its streams; for the end of a test."""
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
     def finish(self, timeout_s: float = 60.0) -> Finished:
         """Wait for its end."""
         out, err = self.process.communicate(timeout=timeout_s)

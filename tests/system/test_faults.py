@@ -36,7 +36,7 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Running:
     seconds = getattr(request, "param", 30)
     scenario = write_scenario(tmp_path / "long.yaml", SCENARIO.format(seconds=seconds))
     run = Running(scenario, tmp_path / "results")
-    request.addfinalizer(run.process.kill)
+    request.addfinalizer(run.abandon)
     return run.wait_until_running()
 
 
@@ -104,9 +104,12 @@ def test_ctrl_c_once_stops_drains_and_saves(running: Running) -> None:
     assert "Results:" in done.out
 
 
-def test_ctrl_c_twice_ends_at_once_and_still_saves(tmp_path: Path) -> None:
+def test_ctrl_c_twice_ends_at_once_and_still_saves(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     text = SCENARIO.format(seconds=30).replace("20ms", "25s").replace("grace: 1s", "grace: 30s")
     run = Running(write_scenario(tmp_path / "held.yaml", text), tmp_path / "results")
+    request.addfinalizer(run.abandon)
     run.wait_until_running()
     pids = run.pids()
     run.process.send_signal(signal.SIGINT)
