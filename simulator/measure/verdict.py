@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.measure.evidence import ACCEPTS, Evidence
 from simulator.measure.remedies import (
     descriptor_remedies,
@@ -18,11 +19,11 @@ from simulator.measure.remedies import (
     queue_remedies,
     refused_remedies,
 )
-from simulator.measure.walls import Wall, wall_of
+from simulator.measure.walls import Wall, rate_text, wall_of
 from simulator.preflight.hops import source_of
 from simulator.records import Hop
 from simulator.scenario.thresholds import VERDICTS
-from simulator.units import NS_PER_S, format_count, format_rate
+from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Share of the plan dropped at accept queues that is a finding though every connection survived.
 _DROPS: Final = 0.01
+#: A range seen this full, by a reading that is never of one moment, was full.
+_NEARLY: Final = 0.9
 _SUBJECT: Final = {"balancer": "The balancer", "client": "The clients", "backend": "A backend"}
 
 
@@ -119,24 +122,30 @@ def _top_hop(evidence: Evidence, code: str) -> str:
     return max(total, key=lambda hop: total[hop], default=next(iter(evidence.hops)))
 
 
+def _inside(worst: Mapping[str, Any]) -> str:
+    """The states of a group's tuples, those that are there, TIME_WAIT first."""
+    words = {"time_wait": "in TIME_WAIT", "established": "established", "other": "in other states"}
+    parts = [
+        f"{format_count(int(worst[name]))} {word}"
+        for name, word in words.items()
+        if worst.get(name)
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
 def _states(facts: HopFacts) -> str:
     """How full the worst group was, and with what."""
-    worst = facts.worst
+    budget, worst = format_count(facts.budget), facts.worst
     if worst is None:
-        return f"its budget is {format_count(facts.budget)} tuples"
-    in_use, waiting = int(worst["in_use"]), int(worst["time_wait"])
-    parts = [
-        f"{format_count(waiting)} in TIME_WAIT" if waiting else "",
-        f"{format_count(int(worst['established']))} established",
-        f"{format_count(int(worst['other']))} in other states" if worst.get("other") else "",
-    ]
-    inside = ", ".join(part for part in parts if part)
+        return f"its budget is {budget} tuples"
+    in_use = int(worst["in_use"])
     if in_use >= facts.budget:
-        return f"all {format_count(facts.budget)} tuples were in use ({inside})"
-    return (
-        f"{format_count(in_use)} of {format_count(facts.budget)} tuples were in use in the "
-        f"fullest sample ({inside})"
-    )
+        return f"all {budget} tuples were in use{_inside(worst)}"
+    # A reading of the table takes a while, so that even a full range is seldom seen full.
+    seen = f"seen in use{_inside(worst)}"
+    if in_use >= _NEARLY * facts.budget:
+        return f"its {budget} tuples were used up, {format_count(in_use)} {seen}"
+    return f"{format_count(in_use)} of {budget} tuples were {seen}"
 
 
 def _wall(evidence: Evidence, facts: HopFacts) -> Wall:
@@ -380,6 +389,15 @@ def _doubt(evidence: Evidence, code: str) -> Doubt | None:
     return next((doubt for doubt in evidence.doubts if doubt.code == code), None)
 
 
+def _reusable(facts: HopFacts, wall: Wall) -> str:
+    """What a count of tuples hides: the kernel's table keeps TIME_WAIT for 60 s in any case."""
+    waiting = int((facts.worst or {}).get("time_wait", 0))
+    if not waiting or wall.blocked_s >= KERNEL_TIME_WAIT_NS / NS_PER_S:
+        return ""
+    after = f"after {format_ns(wall.blocked_s * NS_PER_S)}" if wall.blocked_s else "at once"
+    return f" ({format_count(waiting)} in TIME_WAIT, which may be reused {after})"
+
+
 def _ok(evidence: Evidence) -> Verdict:
     attempts = evidence.attempts
     fullest = max(
@@ -397,6 +415,7 @@ def _ok(evidence: Evidence) -> Verdict:
         headroom = (
             f"at peak {format_count(fullest.in_use_peak)} of {format_count(fullest.budget)} "
             f"tuples were in use on {fullest.hop.label}, {_percent(share)}"
+            f"{_reusable(fullest, wall)}"
         )
     return Verdict(
         code="ok",
@@ -408,12 +427,9 @@ def _ok(evidence: Evidence) -> Verdict:
         remedies=[
             (
                 f"headroom: by arithmetic the wall of {fullest.hop.label} stands at "
-                f"{format_rate(wall.rate_per_s)} ({format_count(wall.tuples)} tuples), or "
-                f"{format_count(wall.tuples)} connections at once"
-            )
-        ]
-        if wall.tuples
-        else [],
+                f"{rate_text(wall.rate_per_s)}, and at {wall.tuples:,} connections at once"
+            ),
+        ],
         evidence={
             "hop": fullest.hop.label,
             "in_use_peak": fullest.in_use_peak,

@@ -70,15 +70,19 @@ def with_part(scenario: Scenario, name: str, **changes: Any) -> Scenario:  # noq
     return scenario.model_copy(update={name: part.model_copy(update=changes)})
 
 
+def rate_text(rate_per_s: float) -> str:
+    """A ceiling in words; one that is never met is not told to its last digit."""
+    if rate_per_s > BEYOND_PER_S:
+        return f"over {format_rate(BEYOND_PER_S)}, more than a core can connect"
+    return format_rate(rate_per_s)
+
+
 def moved(before: Wall, after: Wall, *, by_rate: bool) -> str:
     """How a change moves the wall, in words: in rate, or in connections at once."""
     if not by_rate:
         told = (format_count(before.tuples), format_count(after.tuples))
         return f"{told[0]} -> {told[1]} connections at once"
-    if after.rate_per_s > BEYOND_PER_S:
-        far = f"over {format_rate(BEYOND_PER_S)}, more than a core can connect"
-        return f"ceiling {format_rate(before.rate_per_s)} -> {far}"
-    return f"ceiling {format_rate(before.rate_per_s)} -> {format_rate(after.rate_per_s)}"
+    return f"ceiling {rate_text(before.rate_per_s)} -> {rate_text(after.rate_per_s)}"
 
 
 def gain(before: Wall, after: Wall, *, by_rate: bool) -> float:

@@ -63,6 +63,18 @@ def test_the_balancer_lost_its_ports_to_time_wait(tmp_path: Path) -> None:
     assert any("balancer.close: backend" in text for text in found["remedies"])
 
 
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (2000, "all 2,000 tuples were in use (2,000 in TIME_WAIT)"),
+        (1990, "its 2,000 tuples were used up, 1,990 seen in use (1,990 in TIME_WAIT)"),
+        (900, "900 of 2,000 tuples were seen in use (900 in TIME_WAIT)"),
+    ],
+)
+def test_what_the_sampler_saw_is_told_as_it_saw_it(tmp_path: Path, seen: int, words: str) -> None:
+    assert words in verdict(balancer_without_ports(seen, 0), tmp_path)["sentence"]
+
+
 def test_the_balancers_ports_were_held_by_open_connections(tmp_path: Path) -> None:
     found = verdict(balancer_without_ports(0, 2000), tmp_path)
     assert (
@@ -253,9 +265,15 @@ def test_when_nothing_ran_out_the_headroom_is_told(tmp_path: Path) -> None:
     assert found["code"] == "ok"
     assert found["sentence"] == (
         "Nothing ran out: 100 of 100 connections succeeded; at peak 412 of 16,384 tuples were in "
-        "use on balancer-backend, 2.5 %."
+        "use on balancer-backend, 2.5 % (400 in TIME_WAIT, which may be reused after 500ms)."
     )
-    assert "16,384 tuples" in found["remedies"][0]
+    # 16,384 tuples / (2 ms open + 500 ms)
+    assert found["remedies"] == [
+        (
+            "headroom: by arithmetic the wall of balancer-backend stands at 32,637/s, "
+            "and at 16,384 connections at once"
+        )
+    ]
 
 
 def test_a_run_of_no_connections_is_ok_and_says_so(tmp_path: Path) -> None:
