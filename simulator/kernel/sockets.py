@@ -18,7 +18,8 @@ IP_BIND_ADDRESS_NO_PORT: Final = 24
 IP_LOCAL_PORT_RANGE: Final = 51
 
 #: Type of a socket that never blocks and is not inherited: no fcntl() needed afterwards.
-STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+#: A plain number: the enumerations of `socket` are slow to convert, for each socket made.
+STREAM: Final = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
 #: SO_LINGER on, zero seconds: close() sends RST and leaves no TIME_WAIT.
 LINGER_ZERO: Final = struct.pack("ii", 1, 0)

@@ -68,7 +68,11 @@ Mode = Literal["kernel", "early-bind", "late-bind", "socket-range", "userspace",
 FAILED: Final = -1
 #: Further ports tried by `userspace` when somebody else holds the one on our list.
 LOST_RACES_MAX: Final = 3
+# Attributes of an enumeration are slow to look up, and these are needed for each connection.
+_CONNECT: Final = int(Call.CONNECT)
+_IN_PROGRESS: Final = errno.EINPROGRESS
 _LOST_RACE: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
+_AF_INET: Final = int(socket.AF_INET)
 _NO_ADDRESS: Final = ("0.0.0.0", 0)
 
 
@@ -206,7 +210,7 @@ class Dialer:
 
     def _new_socket(self) -> bare_socket | None:
         try:
-            return bare_socket(socket.AF_INET, STREAM, 0)
+            return bare_socket(_AF_INET, STREAM, 0)
         except OSError as error:
             self.last_port = self.last_call_ns = 0
             self._failed(Call.SOCKET, error.errno or 0)
@@ -217,11 +221,11 @@ class Dialer:
         code = sock.connect_ex(self._endpoints[destination])
         self.last_end_ns = ended_ns = monotonic_ns()
         self.last_call_ns = ended_ns - started_ns
-        if code and code != errno.EINPROGRESS:
+        if code and code != _IN_PROGRESS:
             sock.close()
             return self._failed(Call.CONNECT, code)
         self._dialed += 1
-        self.last_call = int(Call.CONNECT)
+        self.last_call = _CONNECT
         self.last_error = 0
         fd = sock.fileno()
         self.sockets[fd] = sock
@@ -253,24 +257,28 @@ class KernelDialer(Dialer):
         if mode != "early-bind" and self._binds[0] is not None:
             options.append((IP_BIND_ADDRESS_NO_PORT, 1))
         self._options = tuple(options)
+        self._has_turns = len(self._binds) > 1
+        self._is_plain = not options and self._binds[0] is None
 
     def dial(self, destination: int) -> int:
         """Begin a connect from a port of the kernel's choice."""
-        self.last_source = source = self._next_source(destination)
+        source = self._next_source(destination) if self._has_turns else 0
+        self.last_source = source
         sock = self._new_socket()
         if sock is None:
             return FAILED
         started_ns = monotonic_ns()
-        bound = self._binds[source]
-        try:
-            for option, value in self._options:
-                sock.setsockopt(socket.IPPROTO_IP, option, value)
-            if bound is not None:
-                sock.bind(bound)
-        except OSError as error:
-            sock.close()
-            self.last_call_ns = monotonic_ns() - started_ns
-            return self._failed(Call.BIND, error.errno or 0)
+        if not self._is_plain:
+            bound = self._binds[source]
+            try:
+                for option, value in self._options:
+                    sock.setsockopt(socket.IPPROTO_IP, option, value)
+                if bound is not None:
+                    sock.bind(bound)
+            except OSError as error:
+                sock.close()
+                self.last_call_ns = monotonic_ns() - started_ns
+                return self._failed(Call.BIND, error.errno or 0)
         return self._connect(sock, destination, started_ns)
 
 
@@ -445,7 +453,7 @@ class PermanentDialer(Dialer):
     def _hold(self, endpoint: tuple[str, int]) -> None:
         """Bind a port only to hold it; one that somebody else took meanwhile is out of reach."""
         try:
-            sock = bare_socket(socket.AF_INET, STREAM, 0)
+            sock = bare_socket(_AF_INET, STREAM, 0)
         except OSError:
             return
         try:

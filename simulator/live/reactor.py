@@ -11,7 +11,8 @@ that returns less than asked for, with no hang-up announced, says so), or ask to
 
 A descriptor's number is free for the kernel to hand out again as soon as it is closed, while
 events for the old one may still be in the batch. So nobody closes inside a batch: descriptors are
-forgotten at once, and closed and accepted in calls after it (`after_batch`).
+closed, and new ones accepted, in calls after it (`after_batch`), and the callback leaves alone what
+it has given up itself.
 """
 
 from __future__ import annotations
@@ -40,35 +41,51 @@ _EVENTS_PER_WAKEUP: Final = 512
 class Reactor:
     """Calls back for ready descriptors.
 
+    Args:
+        loop: the event loop that it becomes part of.
+        on_event: called with a ready descriptor and its events, unless the descriptor was added
+            with a callback of its own.
+
     Attributes:
         now_ns: monotonic time of the present wake-up.
+        watch: ``watch(fd, events)`` waits for events of a descriptor; closing it ends that.
+        modify: ``modify(fd, events)`` waits for others; what is ready already is told again.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = (
+        "_after",
+        "_again",
+        "_callbacks",
+        "_epoll",
+        "_loop",
+        "_on_event",
+        "modify",
+        "now_ns",
+        "watch",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, on_event: Callable[[int, int], None]
+    ) -> None:
         self._loop = loop
+        self._on_event = on_event
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[int, int], None]] = {}
         self._again: list[tuple[int, int]] = []
         self._after: list[Callable[[], None]] = []
         self.now_ns = monotonic_ns()
+        self.watch = self._epoll.register
+        self.modify = self._epoll.modify
         loop.add_reader(self._epoll.fileno(), self._wake)
 
     def add(self, fd: int, events: int, callback: Callable[[int, int], None]) -> None:
-        """Call ``callback(fd, events)`` whenever something of ``events`` happens on ``fd``."""
+        """Wait for events of a descriptor that has a callback of its own."""
         self._callbacks[fd] = callback
         self._epoll.register(fd, events)
 
-    def modify(self, fd: int, events: int) -> None:
-        """Wait for something else; what is ready already is told again."""
-        self._epoll.modify(fd, events)
-
-    def forget(self, fd: int) -> None:
-        """No more calls for this descriptor; closing it takes it out of epoll."""
-        self._callbacks.pop(fd, None)
-
     def remove(self, fd: int) -> None:
-        """Take out a descriptor that stays open."""
-        self.forget(fd)
+        """Take out a descriptor that was added, before it is closed."""
+        del self._callbacks[fd]
         self._epoll.unregister(fd)
 
     def call_again(self, fd: int, events: int) -> None:
@@ -91,14 +108,16 @@ class Reactor:
             return
         self.now_ns = monotonic_ns()
         callbacks = self._callbacks
+        on_event = self._on_event
         events = self._epoll.poll(0, _EVENTS_PER_WAKEUP)
         if self._again:
             events += self._again
             self._again = []
         for fd, what in events:
-            callback = callbacks.get(fd)
-            if callback is not None:
-                callback(fd, what)
+            if fd in callbacks:
+                callbacks[fd](fd, what)
+            else:
+                on_event(fd, what)
         for call in self._after:
             call()
         if self._again:

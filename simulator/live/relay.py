@@ -24,7 +24,7 @@ when they are accepted.
 from __future__ import annotations
 
 import errno
-import os
+from os import close, read, set_blocking, write
 from typing import TYPE_CHECKING, Final
 
 from simulator.balancing.membership import Backend, Insert, Membership, Remove
@@ -41,7 +41,7 @@ from simulator.live.reactor import (
     Reactor,
 )
 from simulator.live.relay_log import RelayLog, RelaySettings, RelayStatistics
-from simulator.live.wheel import Wheel
+from simulator.live.wheel import ENDED, Wheel
 from simulator.records import OUT_OF_DESCRIPTORS, OUT_OF_MEMORY, Call, Ending, Hop
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ __all__ = ["Relay", "RelaySettings", "RelayStatistics"]
 _NOBODY: Final = -1
 _ACCEPTS_PER_WAKEUP: Final = 128
 _READ_BYTES: Final = 65_536
-#: A side that always has more to read gives way to the others after this much.
-_TURN_BYTES: Final = 1 << 20
+#: A first read of this size comes from Python's own allocator; a larger one costs twice as much.
+_SMALL_READ_BYTES: Final = 448
+#: A side that always has more to read gives way to the others after so many reads.
+_READS_PER_TURN: Final = range(16)
 _ACCEPT_PAUSE_S: Final = 0.075
 _OUT_OF_RESOURCES: Final = OUT_OF_DESCRIPTORS | OUT_OF_MEMORY
 #: Not a failed connect: the backend took the connection and ended it.
@@ -70,12 +72,14 @@ _READ_TO_THE_END: Final = EPOLLIN | EPOLLRDHUP
 
 # What is known of a descriptor.
 _LIVE: Final = 1
-_UPSTREAM: Final = 2
+_UPSTREAM: Final = 2  # also the shift by which bytes are counted up or down
 _CONNECTING: Final = 4
 _EOF: Final = 8  # nothing more will be read from it
-_WATCHED: Final = 16  # registered with epoll
-_WATCHED_OUT: Final = 32  # ... for writing too
+_WATCHED: Final = 16  # a client registered with epoll
+_WATCHED_OUT: Final = 32  # registered for writing too
 _PROMPT: Final = 64  # TCP_NODELAY is set
+_NOT_PLAIN: Final = _LIVE | _CONNECTING | _EOF
+_RESET: Final = 128  # it was reset, which the kernel tells only once: its end is no FIN
 
 
 class Relay:
@@ -91,6 +95,49 @@ class Relay:
         settings: timeouts, retries, buffer.
         t0_ns: monotonic time from which the moments in the records count.
     """
+
+    # Slots, since an object with more than 30 attributes would be read by slower means.
+    __slots__ = (
+        "_accept_due",
+        "_accept_timer",
+        "_accepted",
+        "_accepted_ns",
+        "_accepting",
+        "_active",
+        "_active_ns",
+        "_address",
+        "_backend",
+        "_buffered",
+        "_bytes",
+        "_chunk",
+        "_closing",
+        "_connect_timeouts",
+        "_connecting",
+        "_destination",
+        "_dialer",
+        "_flags",
+        "_idle",
+        "_idle_closed",
+        "_leaving",
+        "_listener",
+        "_load",
+        "_log",
+        "_loop",
+        "_membership",
+        "_peer",
+        "_picks",
+        "_policy",
+        "_reactor",
+        "_read_size",
+        "_refused",
+        "_resets",
+        "_retries",
+        "_settings",
+        "_small_chunk",
+        "_tried",
+        "_waiting",
+        "t0_ns",
+    )
 
     def __init__(
         self,
@@ -110,7 +157,9 @@ class Relay:
         self._load = load
         self._settings = settings
         self._chunk = min(_READ_BYTES, settings.buffer_bytes)
-        self._reactor = Reactor(loop)
+        self._small_chunk = min(_SMALL_READ_BYTES, settings.buffer_bytes)
+        self._read_size: list[int] = []  # by descriptor: small until once that was too little
+        self._reactor = Reactor(loop, self._on_event)
         self._reactor.after_batch(self._after_batch)
         self._membership = Membership()
         self._destination: dict[int, int] = {}
@@ -125,7 +174,7 @@ class Relay:
         self._connecting = Wheel(
             loop,
             settings.connect_timeout_ns,
-            last_active=lambda upstream: self._active_ns[upstream],
+            last_active=self._dialed_ns,
             expired=self._on_connect_timeout,
             after_turn=self._after_batch,
         )
@@ -135,7 +184,8 @@ class Relay:
         self._waiting: list[bytes] = []  # what could not be written to this descriptor yet
         self._active_ns: list[int] = []
         self._backend: list[int] = []  # of an upstream
-        self._client: list[tuple[tuple[str, int], int]] = []  # address and moment of accept
+        self._address: list[tuple[str, int]] = []  # of a client
+        self._accepted_ns: list[int] = []
         self._tried: dict[int, list[int]] = {}  # by client: backends that could not be reached
         self._closing: list[int] = []  # clients to be closed after this batch
         self._leaving: list[tuple[int, bool]] = []  # upstreams, and whether by RST
@@ -144,7 +194,8 @@ class Relay:
         self._accept_timer: asyncio.TimerHandle | None = None
         self._accepted = self._active = self._retries = self._refused = 0
         self._idle_closed = self._connect_timeouts = self._resets = 0
-        self._bytes_up = self._bytes_down = self._buffered = 0
+        self._buffered = 0
+        self._bytes = [0, 0, 0]  # by _UPSTREAM: from clients, -, from backends
         self._picks: list[int] = []
 
     # What its owner calls.
@@ -177,7 +228,7 @@ class Relay:
             while self._accept():
                 pass
             self._accepting = False
-            self._reactor.forget(self._listener.fileno())
+            self._reactor.remove(self._listener.fileno())
             self._close_pending()
         self._listener.close()
 
@@ -188,7 +239,10 @@ class Relay:
 
     def abort(self) -> None:
         """End every connection by RST."""
-        for client in self._idle.members():
+        clients = [
+            fd for fd, flags in enumerate(self._flags) if flags & (_LIVE | _UPSTREAM) == _LIVE
+        ]
+        for client in clients:
             self._end(client, reset_client=True, reset_upstream=True)
         self._close_pending()
 
@@ -214,8 +268,8 @@ class Relay:
             connect_timeouts=self._connect_timeouts,
             accept_errors=dict(self._log.accept_errors),
             resets=self._resets,
-            bytes_up=self._bytes_up,
-            bytes_down=self._bytes_down,
+            bytes_up=self._bytes[0],
+            bytes_down=self._bytes[_UPSTREAM],
             picks={backend: n for backend, n in enumerate(self._picks) if n},
             buffered_bytes=self._buffered,
         )
@@ -254,7 +308,7 @@ class Relay:
             except OSError as error:
                 self._on_accept_error(error.errno or 0)
                 return False
-            os.set_blocking(client, False)
+            set_blocking(client, False)
             self._admit(client, address)
         return True
 
@@ -277,11 +331,12 @@ class Relay:
         # The listener's TCP_NODELAY is inherited.
         self._flags[client] = _LIVE | _PROMPT
         self._peer[client] = _NOBODY
-        self._active_ns[client] = now_ns
-        self._client[client] = (address, now_ns)
+        self._read_size[client] = self._small_chunk
+        self._active_ns[client] = self._accepted_ns[client] = now_ns
+        self._address[client] = address
         self._accepted += 1
         self._active += 1
-        self._idle.add(client, now_ns)
+        self._idle.add(client)
         self._connect(client, b"")
 
     def _grow(self, fd: int) -> None:
@@ -290,8 +345,10 @@ class Relay:
         self._peer.extend([_NOBODY] * more)
         self._waiting.extend([b""] * more)
         self._active_ns.extend([0] * more)
+        self._accepted_ns.extend([0] * more)
+        self._read_size.extend([self._small_chunk] * more)
         self._backend.extend([_NOBODY] * more)
-        self._client.extend([(("0.0.0.0", 0), 0)] * more)
+        self._address.extend([("0.0.0.0", 0)] * more)
 
     # Connecting to a backend.
 
@@ -311,7 +368,8 @@ class Relay:
         dialer = self._dialer
         tried = self._tried.get(client, ()) if self._tried else ()
         while True:
-            if len(tried) > self._settings.retries or failure[0] == Call.SOCKET:
+            # Out of descriptors is out for all backends alike.
+            if tried and (len(tried) > self._settings.retries or failure[0] == Call.SOCKET):
                 self._refuse(client, failure)
                 return
             backend = self._policy.pick(self._membership.eligible, self._load, tried)
@@ -334,6 +392,7 @@ class Relay:
         self._peer[upstream] = client
         self._peer[client] = upstream
         self._backend[upstream] = backend
+        self._read_size[upstream] = self._small_chunk
         self._active_ns[upstream] = dialer.last_end_ns
         self._load.opened(backend)
         self._first_write(client, upstream, unsent)
@@ -343,7 +402,7 @@ class Relay:
         data = unsent
         if not data and not self._flags[client] & _EOF:
             try:
-                data = os.read(client, self._chunk)
+                data = read(client, self._small_chunk)
             except BlockingIOError:
                 pass
             except OSError:
@@ -351,12 +410,12 @@ class Relay:
                 self._on_reset(client)
                 return
             else:
-                self._bytes_up += len(data)
+                self._bytes[0] += len(data)
                 if not data:
                     self._flags[client] |= _EOF
         try:
             # Nothing to write is a question too: the kernel answers EAGAIN until connected.
-            sent = os.write(upstream, data)
+            sent = write(upstream, data)
         except BlockingIOError:
             self._wait_for_connect(client, upstream, data)
             return
@@ -365,35 +424,33 @@ class Relay:
             self._on_connect_error(upstream, error.errno or 0, data)
             return
         self._log.dialed(self._dialer, self.t0_ns, self._backend[upstream])
-        self._flags[upstream] &= ~_CONNECTING
+        flags = self._flags
+        flags[upstream] = _LIVE | _UPSTREAM
+        self._reactor.watch(upstream, READS)
         if sent < len(data):
-            self._keep(upstream, data[sent:])
-        self._watch(upstream)
-        if self._flags[client] & _EOF and sent == len(data):
-            self._pass_eof(client)
-        elif not self._flags[client] & _WATCHED:
-            self._watch(client)
-        else:
+            self._hold_back(upstream, data[sent:])
+        has_ended = flags[client] & _EOF
+        if not flags[client] & _WATCHED:
+            flags[client] |= _WATCHED
+            self._reactor.watch(client, READS)
+        elif not has_ended:
             # A retry: what came meanwhile was announced to a deaf ear.
-            self._pump(client, _READ_TO_THE_END)
+            self._on_event(client, _READ_TO_THE_END)
+        if has_ended and sent == len(data):
+            self._pass_eof(client)
 
     def _wait_for_connect(self, client: int, upstream: int, data: bytes) -> None:
         self._log.begun(self._dialer, self.t0_ns, upstream)
         if data:
             self._keep(upstream, data)
-        self._flags[upstream] |= _WATCHED | _WATCHED_OUT
-        self._reactor.add(upstream, READS_AND_WRITES, self._on_event)
-        self._connecting.add(upstream, self._active_ns[upstream])
+        self._flags[upstream] |= _WATCHED_OUT
+        self._reactor.watch(upstream, READS_AND_WRITES)
+        self._connecting.add(upstream)
         if not self._flags[client] & _WATCHED:
-            self._watch(client)
-
-    def _watch(self, fd: int) -> None:
-        wants_out = bool(self._waiting[fd])
-        self._flags[fd] |= _WATCHED | _WATCHED_OUT if wants_out else _WATCHED
-        self._reactor.add(fd, READS_AND_WRITES if wants_out else READS, self._on_event)
+            self._flags[client] |= _WATCHED
+            self._reactor.watch(client, READS)
 
     def _on_connected(self, upstream: int) -> None:
-        self._connecting.discard(upstream)
         self._log.ended(upstream, self._backend[upstream], Call.CONNECT, 0)
         self._flags[upstream] &= ~_CONNECTING
         client = self._peer[upstream]
@@ -402,7 +459,7 @@ class Relay:
         elif self._flags[client] & _EOF:
             self._pass_eof(client)
         else:
-            self._pump(client, _READ_TO_THE_END)
+            self._on_event(client, _READ_TO_THE_END)
 
     def _on_connect_error(self, upstream: int, code: int, unsent: bytes) -> None:
         """A connect that was on its way has failed (or succeeded, and was reset at once)."""
@@ -427,10 +484,9 @@ class Relay:
     def _refuse(self, client: int, failure: tuple[int, int, int]) -> None:
         """Nobody can serve this client: tell it by RST and write down why."""
         call, error, backend = failure
-        address, accepted_ns = self._client[client]
         self._log.refused(
-            (monotonic_ns() - self.t0_ns, accepted_ns - self.t0_ns),
-            address,
+            (monotonic_ns() - self.t0_ns, self._accepted_ns[client] - self.t0_ns),
+            self._address[client],
             (call, error, Hop.BALANCER_BACKEND, backend),
         )
         self._refused += 1
@@ -439,87 +495,86 @@ class Relay:
     # Moving bytes.
 
     def _on_event(self, fd: int, events: int) -> None:
-        flags = self._flags[fd]
-        if flags & _CONNECTING:
+        """Read what there is from one side and write it to the other."""
+        flags = self._flags
+        peer = self._peer[fd]
+        flag = flags[fd]
+        if (
+            flag & _NOT_PLAIN != _LIVE
+            or events & EPOLLOUT
+            or self._waiting[peer]
+            or flags[peer] & _CONNECTING
+        ):
+            self._on_rare_event(fd, events)
+            return
+        self._active_ns[fd] = self._reactor.now_ns
+        chunk = self._read_size[fd]
+        for _ in _READS_PER_TURN:
+            try:
+                data = read(fd, chunk)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._on_reset(fd)
+                return
+            size = len(data)
+            if not size:
+                self._on_eof(fd)
+                return
+            self._bytes[flag & _UPSTREAM] += size
+            if not flags[peer] & _PROMPT:
+                self._make_prompt(peer)
+            try:
+                sent = write(peer, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._on_write_error(peer)
+                return
+            if sent < size:
+                self._hold_back(peer, data[sent:])
+                return
+            if size == chunk:
+                self._read_size[fd] = chunk = self._chunk
+            elif not events & _HUNG_UP:
+                return
+        self._reactor.call_again(fd, _READ_TO_THE_END)
+
+    def _on_rare_event(self, fd: int, events: int) -> None:
+        """All but plain reading: dead, connecting, writable again, or not to be read now."""
+        flag = self._flags[fd]
+        if not flag & _LIVE:
+            return  # given up earlier in this batch
+        if flag & _CONNECTING:
             if events & _FATAL:
                 code = self._dialer.take_error(fd) or errno.ECONNREFUSED
                 self._on_connect_error(fd, code, self._waiting[fd])
             elif events & EPOLLOUT:
                 self._on_connected(fd)
-            return
-        if events & EPOLLOUT and self._waiting[fd]:
-            self._flush(fd)
-        if events & _READABLE and self._flags[fd] & _LIVE:
-            self._pump(fd, events)
+        elif events & EPOLLOUT:
+            if self._waiting[fd]:
+                self._flush(fd)
+            if events & _READABLE and self._flags[fd] & _LIVE:
+                self._on_event(fd, events & ~EPOLLOUT)
+        elif events & EPOLLERR:
+            # The other side takes nothing now (reading goes on when it does), or there is nothing
+            # more. A reset is passed on all the same: it must not wait for a stuck reader.
+            self._on_reset(fd)
 
-    def _pump(self, fd: int, events: int) -> None:
-        """Read what there is from one side and write it to the other."""
-        peer = self._peer[fd]
-        flags = self._flags
-        if self._waiting[peer] or flags[peer] & _CONNECTING:
-            # The other side takes nothing now. Reading goes on when it does; but a side that is
-            # gone altogether will not come back, and its reset must not wait for a stuck reader.
-            if events & EPOLLERR:
-                self._on_reset(fd)
-            return
-        if flags[fd] & _EOF:
-            if events & EPOLLERR:
-                self._on_reset(fd)
-            return
-        self._active_ns[fd] = self._reactor.now_ns
-        chunk = self._chunk
-        total = 0
-        while True:
-            try:
-                data = os.read(fd, chunk)
-            except BlockingIOError:
-                break
-            except OSError:
-                self._count(fd, total)
-                self._on_reset(fd)
-                return
-            size = len(data)
-            if not size:
-                self._count(fd, total)
-                flags[fd] |= _EOF
-                self._pass_eof(fd)
-                return
-            total += size
-            if not self._write(peer, data):
-                break
-            if size < chunk and not events & _HUNG_UP:
-                break
-            if total > _TURN_BYTES:
-                self._reactor.call_again(fd, _READ_TO_THE_END)
-                break
-        self._count(fd, total)
+    def _make_prompt(self, upstream: int) -> None:
+        """From the second write on small pieces must not wait for an acknowledgement (Nagle).
 
-    def _count(self, fd: int, total: int) -> None:
-        if self._flags[fd] & _UPSTREAM:
-            self._bytes_down += total
-        else:
-            self._bytes_up += total
+        The first never does, and most connections to a backend carry no second one.
+        """
+        self._flags[upstream] |= _PROMPT
+        self._dialer.no_delay(upstream)
 
-    def _write(self, fd: int, data: bytes) -> bool:
-        """Write, and keep what is not taken; whether more may be read for this side."""
-        if not self._flags[fd] & _PROMPT:
-            # From the second write on small pieces must not wait for an acknowledgement (Nagle).
-            self._flags[fd] |= _PROMPT
-            self._dialer.no_delay(fd)
-        try:
-            sent = os.write(fd, data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._on_write_error(fd)
-            return False
-        if sent == len(data):
-            return True
-        self._keep(fd, data[sent:])
+    def _hold_back(self, fd: int, data: bytes) -> None:
+        """Keep what a side would not take, and wait until it is writable."""
+        self._keep(fd, data)
         if not self._flags[fd] & _WATCHED_OUT:
             self._flags[fd] |= _WATCHED_OUT
             self._reactor.modify(fd, READS_AND_WRITES)
-        return False
 
     def _keep(self, fd: int, data: bytes) -> None:
         self._waiting[fd] = data
@@ -529,7 +584,7 @@ class Relay:
         """Write what has been waiting; when it is gone, read the other side again."""
         data = self._waiting[fd]
         try:
-            sent = os.write(fd, data)
+            sent = write(fd, data)
         except BlockingIOError:
             return
         except OSError:
@@ -544,9 +599,15 @@ class Relay:
         if self._flags[source] & _EOF:
             self._pass_eof(source)
         else:
-            self._pump(source, _READ_TO_THE_END)
+            self._on_event(source, _READ_TO_THE_END)
 
     # Endings.
+
+    def _on_eof(self, fd: int) -> None:
+        self._flags[fd] |= _EOF
+        # After a reset that was told to a write, reading ends like this too; that is no FIN.
+        if not self._flags[fd] & _RESET:
+            self._pass_eof(fd)
 
     def _pass_eof(self, fd: int) -> None:
         """One side has ended: end the other direction likewise, or all if that was the second."""
@@ -566,8 +627,9 @@ class Relay:
         """This side was reset: deliver what it said before, then reset the other."""
         self._buffered -= len(self._waiting[fd])
         self._waiting[fd] = b""
-        if not self._flags[fd] & _EOF:
-            self._pump(fd, _READ_TO_THE_END | EPOLLERR)
+        if not self._flags[fd] & (_EOF | _RESET):
+            self._flags[fd] |= _RESET
+            self._on_event(fd, _READ_TO_THE_END | EPOLLERR)
         if self._flags[fd] & _LIVE:
             self._on_reset(fd)
 
@@ -579,7 +641,13 @@ class Relay:
         else:
             self._end(fd, reset_upstream=True)
 
+    def _dialed_ns(self, upstream: int) -> int:
+        """When a connect still on its way was begun."""
+        return self._active_ns[upstream] if self._flags[upstream] & _CONNECTING else ENDED
+
     def _last_active_ns(self, client: int) -> int:
+        if self._flags[client] & (_LIVE | _UPSTREAM) != _LIVE:
+            return ENDED
         upstream = self._peer[client]
         if upstream < 0:
             return self._active_ns[client]
@@ -603,8 +671,6 @@ class Relay:
             self._waiting[client] = b""
         self._flags[client] = 0
         self._active -= 1
-        self._idle.discard(client)
-        self._reactor.forget(client)
         if reset_client:
             linger_zero(client)
         self._closing.append(client)
@@ -613,13 +679,11 @@ class Relay:
         if self._flags[upstream] & _CONNECTING:
             # Given up for the client's sake, which is nothing that the backend or a port did.
             self._log.ended(upstream, self._backend[upstream], Call.CONNECT, Ending.EOF)
-        self._connecting.discard(upstream)
         if self._waiting[upstream]:
             self._buffered -= len(self._waiting[upstream])
             self._waiting[upstream] = b""
         self._flags[upstream] = 0
         self._load.closed(self._backend[upstream])
-        self._reactor.forget(upstream)
         self._leaving.append((upstream, reset))
 
     def _close_pending(self) -> None:
@@ -630,5 +694,5 @@ class Relay:
                 self._dialer.close(upstream)
         self._leaving.clear()
         for client in self._closing:
-            os.close(client)
+            close(client)
         self._closing.clear()

@@ -1,21 +1,26 @@
 """What a relay worker writes down: settings in, rows and counts out.
 
-Rows are plain int64 in the column order of `records.DIAL_COLUMNS` and `records.REFUSAL_COLUMNS`,
-ready to be appended to a file.
+Rows are packed little-endian int64 in the column order of `records.DIAL_COLUMNS` and
+`records.REFUSAL_COLUMNS`, ready to be appended to a file.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from simulator.records import DIAL_COLUMNS, REFUSAL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.live.dialer import Dialer
+
+_dial_row: Final = Struct(f"<{len(DIAL_COLUMNS)}q").pack
+_refusal_row: Final = Struct(f"<{len(REFUSAL_COLUMNS)}q").pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +87,8 @@ class RelayLog:
     def __init__(self) -> None:
         self.dial_errors: Counter[tuple[int, int]] = Counter()
         self.accept_errors: Counter[int] = Counter()
-        self._dials = array("q")
-        self._refusals = array("q")
+        self._dials = bytearray()
+        self._refusals = bytearray()
         self._under_way: dict[int, tuple[int, int, int, int]] = {}
 
     def dialed(self, dialer: Dialer, t0_ns: int, backend: int) -> None:
@@ -92,7 +97,7 @@ class RelayLog:
         if error:
             self.dial_errors[dialer.last_call, error] += 1
         self._dials.extend(
-            (
+            _dial_row(
                 dialer.last_end_ns - t0_ns,
                 dialer.last_call_ns,
                 backend,
@@ -117,7 +122,7 @@ class RelayLog:
         t_ns, call_ns, source, port = self._under_way.pop(fd)
         if error:
             self.dial_errors[call, error] += 1
-        self._dials.extend((t_ns, call_ns, backend, source, port, error, call))
+        self._dials.extend(_dial_row(t_ns, call_ns, backend, source, port, error, call))
 
     def refused(
         self, moments: tuple[int, int], client: tuple[str, int], failure: tuple[int, int, int, int]
@@ -130,14 +135,14 @@ class RelayLog:
             failure: call, error, hop and backend of the last attempt.
         """
         address, port = client
-        self._refusals.extend((*moments, int(IPv4Address(address)), port, *failure))
+        self._refusals.extend(_refusal_row(*moments, int(IPv4Address(address)), port, *failure))
 
     def take_dials(self) -> bytes:
         """Rows of DIAL_COLUMNS since the last call."""
-        rows, self._dials = self._dials, array("q")
-        return rows.tobytes()
+        rows, self._dials = self._dials, bytearray()
+        return bytes(rows)
 
     def take_refusals(self) -> bytes:
         """Rows of REFUSAL_COLUMNS since the last call."""
-        rows, self._refusals = self._refusals, array("q")
-        return rows.tobytes()
+        rows, self._refusals = self._refusals, bytearray()
+        return bytes(rows)

@@ -1,8 +1,9 @@
-"""A coarse timing wheel: thousands of timeouts of one length for the price of a set each.
+"""A coarse timing wheel: thousands of timeouts of one length for the price of a list entry each.
 
 All timeouts of a wheel are equally long, so each moment belongs to one slot of a ring. A slot is
-looked at once, when its time has come: what has been active meanwhile moves to a later slot, the
-rest has expired. Activity therefore costs its owner one assignment and the wheel nothing.
+looked at once, when its time has come: what has been active meanwhile moves to a later slot, what
+has ended is dropped, the rest has expired. Neither activity nor an end has to be told to the wheel,
+and a member that begins and ends between two turns never gets onto it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+#: What `last_active` returns for a member that has ended.
+ENDED: Final = -1
+
 _SLOTS: Final = 32
 _FINEST_NS: Final = 2_000_000
 _COARSEST_NS: Final = NS_PER_S
@@ -25,15 +29,31 @@ class Wheel:
     """Tells when something has been silent for too long.
 
     It is never early, and late by two slots at most; a slot is a thirty-second part of the timeout,
-    but not below 2 ms nor above 1 s.
+    but not below 2 ms nor above 1 s. Members are small numbers that may come back (descriptors): a
+    number is on the wheel once, however often it ended and began again, so memory is bounded by how
+    many are in use at once.
 
     Args:
         loop: whose timer turns the wheel; it stands still while nothing is on it.
         timeout_ns: how long anything may be silent.
-        last_active: monotonic time in ns when a member was last active.
+        last_active: monotonic time in ns when a member was last active, or ENDED.
         expired: called for each member whose time is over, after it has left the wheel.
         after_turn: called when the members of one turn are through.
     """
+
+    __slots__ = (
+        "_after_turn",
+        "_expired",
+        "_last_active",
+        "_loop",
+        "_newcomers",
+        "_on_wheel",
+        "_slot_ns",
+        "_slots",
+        "_timeout_ns",
+        "_timer",
+        "_turned_to",
+    )
 
     def __init__(
         self,
@@ -49,37 +69,24 @@ class Wheel:
         self._slot_ns = min(_COARSEST_NS, max(_FINEST_NS, timeout_ns // _SLOTS))
         # One slot more than the timeout spans, and one for the part of a slot that has passed.
         size = -(-timeout_ns // self._slot_ns) + 2
-        self._slots: list[set[int]] = [set() for _ in range(size)]
-        self._slot_of: dict[int, set[int]] = {}
+        self._slots: list[list[int]] = [[] for _ in range(size)]
+        self._on_wheel: set[int] = set()
+        self._newcomers: list[int] = []
         self._last_active = last_active
         self._expired = expired
         self._after_turn = after_turn
-        self._turned_to = 0  # slot number, counted from time 0, up to which all was looked at
+        self._turned_to = 0  # slots before this one, counted from time 0, were looked at
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._slot_of)
+        return len(self._on_wheel) + len(self._newcomers)
 
-    def add(self, member: int, now_ns: int) -> None:
-        """Start a member's time."""
-        # +1: a slot is looked at when its time is over, so nothing expires early.
-        number = (now_ns + self._timeout_ns) // self._slot_ns
-        slot = self._slots[number % len(self._slots)]
-        slot.add(member)
-        self._slot_of[member] = slot
+    def add(self, member: int) -> None:
+        """Start to watch a member."""
+        self._newcomers.append(member)
         if self._timer is None:
-            self._turned_to = now_ns // self._slot_ns
+            self._turned_to = monotonic_ns() // self._slot_ns
             self._schedule()
-
-    def discard(self, member: int) -> None:
-        """Take a member off, if it is on."""
-        slot = self._slot_of.pop(member, None)
-        if slot is not None:
-            slot.discard(member)
-
-    def members(self) -> list[int]:
-        """All that are on the wheel now."""
-        return list(self._slot_of)
 
     def stop(self) -> None:
         """Stop turning and forget all members."""
@@ -88,7 +95,8 @@ class Wheel:
             self._timer = None
         for slot in self._slots:
             slot.clear()
-        self._slot_of.clear()
+        self._on_wheel.clear()
+        self._newcomers.clear()
 
     def _schedule(self) -> None:
         self._timer = self._loop.call_later(self._slot_ns / NS_PER_S, self._turn)
@@ -99,21 +107,31 @@ class Wheel:
         # After a long pause every slot is looked at once, not once for each turn missed.
         first = max(self._turned_to, until - len(self._slots))
         self._turned_to = until
+        newcomers, self._newcomers = self._newcomers, []
+        for member in newcomers:
+            if member not in self._on_wheel:
+                self._place(member, now_ns)
         for number in range(first, until):
-            self._look_at(self._slots[number % len(self._slots)], now_ns)
+            position = number % len(self._slots)
+            members, self._slots[position] = self._slots[position], []
+            for member in members:
+                self._on_wheel.discard(member)
+                self._place(member, now_ns)
         self._after_turn()
-        if self._slot_of:
+        if self._on_wheel or self._newcomers:
             self._schedule()
         else:
             self._timer = None
 
-    def _look_at(self, slot: set[int], now_ns: int) -> None:
-        for member in tuple(slot):
-            if member not in slot:  # ended together with one before it
-                continue
-            self.discard(member)
-            active_ns = self._last_active(member)
-            if active_ns + self._timeout_ns <= now_ns:
-                self._expired(member)
-            else:
-                self.add(member, active_ns)
+    def _place(self, member: int, now_ns: int) -> None:
+        """Put a member where its time will be over; drop it when it has ended, or tell."""
+        active_ns = self._last_active(member)
+        if active_ns == ENDED:
+            return
+        deadline_ns = active_ns + self._timeout_ns
+        if deadline_ns <= now_ns:
+            self._expired(member)
+            return
+        # A slot is looked at when all of its time is over, so nothing expires early.
+        self._slots[deadline_ns // self._slot_ns % len(self._slots)].append(member)
+        self._on_wheel.add(member)
