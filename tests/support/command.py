@@ -71,7 +71,7 @@ class Running:
         """Return when its progress says that traffic flows."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            if line.startswith("running"):
+            if " running " in line:
                 return self
         raise AssertionError(f"ended with {self.process.wait()} before it ran")
 
