@@ -16,6 +16,7 @@ from simulator.measure.hops import HopFacts, bind_conflict, ran_out
 from simulator.measure.latency import mean_hold_s
 from simulator.measure.phases import peak_asked_per_s
 from simulator.measure.roles import last_counters, sum_by_key
+from simulator.preflight.hops import source_of
 from simulator.records import Call, Hop, error_name
 
 if TYPE_CHECKING:
@@ -98,7 +99,12 @@ class Evidence:
 
 
 def cause_of(
-    key: str, *, overflowed: bool, resets_on_overflow: bool, starved: frozenset[str]
+    key: str,
+    *,
+    overflowed: bool,
+    resets_on_overflow: bool,
+    starved: frozenset[str],
+    permanent: frozenset[str] = frozenset(),
 ) -> str:
     """The verdict code that one ``hop/call/ERRNO`` speaks for.
 
@@ -108,6 +114,8 @@ def cause_of(
         resets_on_overflow: whether it was told to reset instead (tcp_abort_on_overflow).
         starved: roles that could not accept for want of a descriptor. They leave their accept
             queue full, so starvation is asked before overflow: it is the cause behind it.
+        permanent: roles whose connections each keep a port for good. There EADDRINUSE is no
+            accident between two sockets: it says that every port has its owner.
     """
     hop, call, error = key.split("/")
     if error in _DESCRIPTORS:
@@ -115,7 +123,8 @@ def cause_of(
     if error in _PORTS and call in _BEFORE_SEND:
         return f"{CONNECTS[hop]}-source-ports"
     if error == "EADDRINUSE":
-        return "bind-conflict"
+        role = CONNECTS[hop]
+        return f"{role}-source-ports" if role in permanent else "bind-conflict"
     if error == "ECONNREFUSED" and ACCEPTS[hop] == "backend":
         return "backend-refused"
     if ACCEPTS[hop] in starved and error in _SILENCE | _CUT:
@@ -194,6 +203,11 @@ def gather(
             run.scenario.kernel.sysctls.get("net.ipv4.tcp_abort_on_overflow", 0)
         ),
         "starved": frozenset(starved),
+        "permanent": frozenset(
+            CONNECTS[facts.hop.label]
+            for facts in hops
+            if source_of(run.scenario, facts.hop).ports == "permanent"
+        ),
     }
     errors: dict[str, dict[str, int]] = {}
     for key, count in attempts.errors.items():

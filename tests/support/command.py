@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
@@ -74,6 +74,15 @@ class Running:
             if " running " in line:
                 return self
         raise AssertionError(f"ended with {self.process.wait()} before it ran")
+
+    def wait_for_samples(self, count: int, within_s: float = 10.0) -> None:
+        """Return when so many samples are on disk."""
+        path = self.folder / "samples.jsonl"
+        deadline = monotonic() + within_s
+        while not path.exists() or path.read_bytes().count(b"\n") < count:
+            assert monotonic() < deadline, f"fewer than {count} samples in {within_s} s"
+            assert self.process.poll() is None, "ended before it was sampled"
+            sleep(0.01)  # only between two looks; nothing depends on its length
 
     @property
     def folder(self) -> Path:

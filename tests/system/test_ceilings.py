@@ -32,7 +32,10 @@ def test_ceiling_is_ports_over_time_wait_within_two_per_cent(
     law_per_s = ports / (hold_ms / 1000)
     seconds = 4  # a whole multiple of every hold, since ports come back in waves
     text = WALL.format(
-        first=50000, last=50000 + ports - 1, hold_ms=hold_ms, seconds=seconds,
+        first=50000,
+        last=50000 + ports - 1,
+        hold_ms=hold_ms,
+        seconds=seconds,
         asked=round(1.6 * law_per_s),
     )
     _, (summary,) = run_json(

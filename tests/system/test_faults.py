@@ -53,6 +53,7 @@ def test_kill_of_the_conductor_leaves_nothing_and_the_run_is_listed_as_aborted(
 ) -> None:
     pids = running.pids()
     folder = running.folder
+    running.wait_for_samples(3)
     running.process.kill()
     running.finish()
     assert wait_gone(pids) == []
