@@ -25,9 +25,10 @@ class Finished:
     err: str
 
     @property
-    def json(self) -> Any:
-        """Standard output as JSON."""
-        return json.loads(self.out)
+    def summaries(self) -> list[dict[str, Any]]:
+        """Standard output of ``run --output json``: the summary of each variant."""
+        found = json.loads(self.out)
+        return found if isinstance(found, list) else [found]
 
 
 def portchurn(*arguments: str | Path, timeout_s: float = 120.0) -> Finished:
@@ -47,8 +48,7 @@ def run_json(*arguments: str | Path, timeout_s: float = 120.0) -> tuple[int, lis
     """`portchurn run ... --output json`: the exit code and the summary of each variant."""
     done = portchurn("run", *arguments, "--output", "json", "--quiet", timeout_s=timeout_s)
     assert done.out, f"exit {done.code}: {done.err}"
-    found = done.json
-    return done.code, found if isinstance(found, list) else [found]
+    return done.code, done.summaries
 
 
 class Running:

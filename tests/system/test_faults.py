@@ -13,6 +13,7 @@ from simulator.store.read import list_runs, load_run
 from tests.support.command import Running, portchurn, wait_gone, write_scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.namespace
@@ -32,12 +33,25 @@ grace: 1s
 
 
 @pytest.fixture
-def running(tmp_path: Path, request: pytest.FixtureRequest) -> Running:
+def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
     seconds = getattr(request, "param", 30)
     scenario = write_scenario(tmp_path / "long.yaml", SCENARIO.format(seconds=seconds))
     run = Running(scenario, tmp_path / "results")
-    request.addfinalizer(run.abandon)
-    return run.wait_until_running()
+    try:
+        yield run.wait_until_running()
+    finally:
+        run.abandon()
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Running]:
+    """A run whose connections stay open far longer than any patience."""
+    text = SCENARIO.format(seconds=30).replace("20ms", "25s").replace("grace: 1s", "grace: 30s")
+    run = Running(write_scenario(tmp_path / "held.yaml", text), tmp_path / "results")
+    try:
+        yield run.wait_until_running()
+    finally:
+        run.abandon()
 
 
 def assert_accounted(summary: dict[str, Any]) -> None:
@@ -105,13 +119,8 @@ def test_ctrl_c_once_stops_drains_and_saves(running: Running) -> None:
     assert "Results:" in done.out
 
 
-def test_ctrl_c_twice_ends_at_once_and_still_saves(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    text = SCENARIO.format(seconds=30).replace("20ms", "25s").replace("grace: 1s", "grace: 30s")
-    run = Running(write_scenario(tmp_path / "held.yaml", text), tmp_path / "results")
-    request.addfinalizer(run.abandon)
-    run.wait_until_running()
+def test_ctrl_c_twice_ends_at_once_and_still_saves(held: Running) -> None:
+    run = held
     pids = run.pids()
     run.process.send_signal(signal.SIGINT)
     assert run.process.stderr is not None

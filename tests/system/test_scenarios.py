@@ -1,4 +1,4 @@
-"""Each scenario that is shipped, run whole: its expectation holds, with the arithmetic behind it."""
+"""Each scenario that is shipped, run whole: its expectation holds, with the arithmetic behind."""
 
 from __future__ import annotations
 
