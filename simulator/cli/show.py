@@ -26,7 +26,12 @@ _LEADS: Final = {
     show_default=True,
     help="Folder that keeps the runs.",
 )
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="Output form.")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    help="Output form; csv is the run over time, ten lines a second.",
+)
 def command(run: str, results: Path, output: str) -> None:
     """Print the summary of a stored run.
 
@@ -36,6 +41,9 @@ def command(run: str, results: Path, output: str) -> None:
     from simulator.store.read import entry, resolve
 
     folder = resolve(results, run)
+    if output == "csv":
+        click.echo(_series(folder), nl=False)
+        return
     status = entry(folder).status
     summary = _summary(folder)
     if output == "json":
@@ -54,6 +62,14 @@ def command(run: str, results: Path, output: str) -> None:
         ),
         nl=False,
     )
+
+
+def _series(folder: Path) -> str:
+    from simulator.measure.series import time_series
+    from simulator.report.series_csv import series_csv
+    from simulator.store.read import load_run
+
+    return series_csv(time_series(load_run(folder)))
 
 
 def _summary(folder: Path) -> dict[str, Any]:
