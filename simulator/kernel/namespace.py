@@ -2,8 +2,8 @@
 
 Everything here acts on the calling process, which must be freshly started and single-threaded
 (`unshare` of a user namespace is refused to a process with threads). Without root a user namespace
-gives the rights over the new network namespace and nothing outside it; where the system forbids
-user namespaces, real root makes the network and PID namespaces directly.
+gives the rights over the new network namespace and nothing outside it; real root makes the network
+and PID namespaces directly, since in a user namespace it would stay the host's root.
 
 Source: unshare(2), user_namespaces(7), pid_namespaces(7), prctl(2), capabilities(7).
 """
@@ -27,6 +27,7 @@ CLONE_NEWPID: Final = 0x2000_0000
 CLONE_NEWNET: Final = 0x4000_0000
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_GET_PDEATHSIG: Final = 2
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _CAPABILITY_VERSION_3: Final = 0x2008_0522
 _SIOCGIFFLAGS: Final = 0x8913
@@ -64,49 +65,61 @@ def enter_namespaces(*, pid: bool, hash_entries: int = 0) -> str:
             other namespaces' sockets out of it.
 
     Returns:
-        ``user`` when a user namespace gave the rights, ``root`` when real root did.
+        ``user`` when a user namespace gave the rights, ``root`` when root did.
 
     Raises:
         Refused: neither is allowed here; the message names what would mend it.
     """
     flags = CLONE_NEWNET | (CLONE_NEWPID if pid else 0)
-    mode = _unshare(flags)
-    if hash_entries:
-        # The setting acts on network namespaces made below the one in which it is written.
-        _CHILD_TABLE.write_text(str(hash_entries))
-        _check(_libc.unshare(CLONE_NEWNET), "unshare")
-    _loopback_up()
-    return mode
-
-
-def _unshare(flags: int) -> str:
-    """Leave the host's namespaces, by a user namespace where that is allowed, else as root."""
     uid, gid = os.geteuid(), os.getegid()
+    # Root mapped into a user namespace would stay the host's own: it owns the host's files and
+    # may write the host's settings without any capability. So root goes without one, and
+    # `confine` makes it nobody.
+    if uid == 0 and _is_mapped(_NOBODY) and not _unshare(flags):
+        _loopback_up()
+        return "root"
+    refusal = _unshare(CLONE_NEWUSER | flags)
+    if not refusal:
+        # setgroups must be denied before an unprivileged process may map its group.
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        _loopback_up()
+        return "user"
+    if uid != 0:
+        raise Refused(
+            "This kernel does not let an ordinary user make a namespace "
+            f"({os.strerror(refusal)}).\n"
+            "Either allow it (sysctl kernel.unprivileged_userns_clone=1, "
+            "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces > 0) "
+            "or run as root. `portchurn doctor` says which is missing."
+        )
+    refusal = _unshare(flags)
+    if refusal:
+        raise Refused(
+            f"Even root may not make a network namespace here ({os.strerror(refusal)}). "
+            "In a container, start it with CAP_SYS_ADMIN or allow user namespaces."
+        )
+    _loopback_up()
+    return "root"
+
+
+def _unshare(flags: int) -> int:
+    """0, or the errno with which this system forbids it."""
     try:
-        _check(_libc.unshare(CLONE_NEWUSER | flags), "unshare")
+        _check(_libc.unshare(flags), "unshare")
     except OSError as error:
         if error.errno not in _FORBIDDEN:
             raise  # EINVAL: this process already has threads, which is our bug
-        if uid != 0:
-            raise Refused(
-                f"This kernel does not let an ordinary user make a namespace ({error.strerror}).\n"
-                "Either allow it (sysctl kernel.unprivileged_userns_clone=1, "
-                "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces > 0) "
-                "or run as root. `portchurn doctor` says which is missing."
-            ) from error
-        try:
-            _check(_libc.unshare(flags), "unshare")
-        except OSError as second:
-            raise Refused(
-                f"Even root may not make a network namespace here ({second.strerror}). "
-                "In a container, start it with CAP_SYS_ADMIN or allow user namespaces."
-            ) from second
-        return "root"
-    # setgroups must be denied before an unprivileged process may map its group.
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-    return "user"
+        return error.errno
+    return 0
+
+
+def _is_mapped(uid: int) -> bool:
+    """Whether a user id exists in this process's user namespace (user_namespaces(7))."""
+    lines = Path("/proc/self/uid_map").read_text().splitlines()
+    extents = [[int(word) for word in line.split()] for line in lines]
+    return any(first <= uid < first + count for first, _outside, count in extents)
 
 
 def _loopback_up() -> None:
@@ -119,13 +132,17 @@ def _loopback_up() -> None:
 def confine(mode: str) -> None:
     """Give up every right before any traffic is parsed, for this process and its children.
 
-    Files must be open and settings written before. With ``root`` the process also becomes
-    *nobody*, since there uid 0 would be the host's own.
+    Files must be open, modules imported and settings written before. With ``root`` the process
+    also becomes *nobody*, since there uid 0 would be the host's own.
     """
-    if mode == "root":
+    if mode == "root" and _is_mapped(_NOBODY):
+        will_die = ctypes.c_int()
+        _check(_libc.prctl(_PR_GET_PDEATHSIG, ctypes.byref(will_die), 0, 0, 0), "prctl")
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+        if will_die.value:
+            die_with_parent()  # forgotten with the change of credentials
     # struct __user_cap_header_struct {version, pid}, then two of {effective, permitted,
     # inheritable}, all of 32 bits (linux/capability.h).
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
