@@ -144,19 +144,29 @@ class Channel:
         else:
             self._loop.remove_writer(self._sock.fileno())
 
+    def drain(self) -> None:
+        """Take what has already arrived now, the end of the other side included."""
+        while self._open and self._receive():
+            pass
+
     def _readable(self) -> None:
+        self._receive()
+
+    def _receive(self) -> bool:
+        """Take one read's worth; whether there was anything to take."""
         try:
             data = self._sock.recv(1 << 18)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self._end(error.strerror or "closed")
-            return
+            return False
         if not data:
             self._end("closed")
-            return
+            return False
         try:
             for head, tail in self._decoder.feed(data):
                 self._on_message(head, tail)
         except ChannelBroken as error:
             self._end(str(error))
+        return True

@@ -29,8 +29,7 @@ class ProgressMeter:
         self._hops: tuple[HopNow, ...] = ()
         self._errors: dict[tuple[str, int], dict[str, int]] = {}
         self._window: deque[tuple[int, int, int]] = deque()
-        self._counts = np.bincount(self._outcome, minlength=len(Outcome))
-        self._roles = settings.roles
+        self._count()
 
     def begin(self, t0_ns: int) -> None:
         """The run starts at this monotonic time."""
@@ -46,8 +45,16 @@ class ProgressMeter:
         self._count()
         return int(self._counts[Outcome.OPEN])
 
+    def close(self) -> None:
+        """Let go of the mapped columns; the counts stay."""
+        self._outcome = self._due = np.zeros(0, dtype=np.uint8)
+
     def _count(self) -> None:
-        self._counts = np.bincount(self._outcome, minlength=len(Outcome))
+        # One pass for each outcome over single bytes is several times faster than a bincount,
+        # which widens every one of them to eight.
+        self._counts = np.array(
+            [np.count_nonzero(self._outcome == outcome) for outcome in Outcome], dtype=np.int64
+        )
 
     def tick(self, spec: RoleSpec, head: Message) -> None:
         """A role's counters."""
