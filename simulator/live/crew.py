@@ -16,6 +16,7 @@ imported modules and the mapped ledger, and rights are given up once, before the
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -24,12 +25,13 @@ import signal
 import socket
 import sys
 import traceback
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from simulator.errors import EXIT_INTERNAL, EXIT_OK, Refused
 from simulator.kernel import namespace, sysctls
-from simulator.live.channel import Decoder, Message, encode
+from simulator.live.channel import ChannelBroken, Decoder, Message, encode
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -60,20 +62,40 @@ class _Control:
     def __init__(self, descriptor: int) -> None:
         self.sock = socket.socket(fileno=descriptor)
         self._decoder = Decoder()
+        self._waiting: deque[Message] = deque()  # came in one read with the one before
 
     def receive(self) -> Message:
-        """The next message.
+        """Wait for the next message.
 
         Raises:
             ConnectionError: the conductor is gone.
+            ChannelBroken: it does not speak in frames.
         """
-        while True:
-            data = self.sock.recv(1 << 18)
-            if not data:
-                raise ConnectionError("the conductor is gone")
-            frames = self._decoder.feed(data)
-            if frames:
-                return frames[0][0]
+        while not self._waiting:
+            self._read()
+        return self._waiting.popleft()
+
+    def waiting(self, *, read: bool) -> list[Message]:
+        """Messages that have come, without waiting for the rest of one that has begun.
+
+        Args:
+            read: whether there is something to read, as poll() said.
+
+        Raises:
+            ConnectionError: the conductor is gone.
+            ChannelBroken: it does not speak in frames.
+        """
+        if read:
+            self._read()
+        found = list(self._waiting)
+        self._waiting.clear()
+        return found
+
+    def _read(self) -> None:
+        data = self.sock.recv(1 << 18)
+        if not data:
+            raise ConnectionError("the conductor is gone")
+        self._waiting.extend(head for head, _tail in self._decoder.feed(data))
 
     def send(self, head: Message) -> None:
         """Send one message whole."""
@@ -85,15 +107,19 @@ def main(arguments: list[str]) -> int:
     control = _Control(int(arguments[0]))
     role_sockets = [int(text) for text in arguments[1:]]
     namespace.die_with_parent()
-    first = control.receive()
-    if os.getppid() != first["conductor"]:
-        return EXIT_INTERNAL  # it died before the parent-death signal was set
-    settings = CrewSettings.from_json(first["crew"])
     try:
+        first = control.receive()
+        settings = CrewSettings.from_json(first["crew"])
         mode = namespace.enter_namespaces(pid=True, hash_entries=settings.hash_entries)
     except Refused as refusal:
         control.send({"is": "refused", "message": str(refusal)})
         return EXIT_INTERNAL
+    except (ConnectionError, ChannelBroken) as error:
+        print(f"the crew was not told what to do: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERNAL
+    namespace.die_with_parent()  # new credentials may have cleared it
+    if os.getppid() != first["conductor"]:
+        return EXIT_INTERNAL  # it died before the parent-death signal was set
     alive_read, alive_write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -121,14 +147,17 @@ def _as_init(
         pids = _start_roles(control, role_sockets, settings, mode)
         _reap(control, alive, pids)
     except Refused as refusal:
-        control.send({"is": "refused", "message": str(refusal)})
+        with contextlib.suppress(OSError):
+            control.send({"is": "refused", "message": str(refusal)})
         code = EXIT_INTERNAL
     except ConnectionError:
         code = EXIT_INTERNAL
     except Exception:  # noqa: BLE001 - told to the conductor whole, which ends the run
-        control.send({"is": "failed", "traceback": traceback.format_exc()})
+        with contextlib.suppress(OSError):  # nobody may be left to be told
+            control.send({"is": "failed", "traceback": traceback.format_exc()})
         code = EXIT_INTERNAL
-    os._exit(code)
+    finally:
+        os._exit(code)  # never back into what the first process was doing
 
 
 def _start_roles(
@@ -240,13 +269,16 @@ def _reap(control: _Control, alive: int, pids: dict[int, RoleSpec]) -> None:
     for descriptor in (control.sock.fileno(), alive, wake_read):
         poll.register(descriptor, select.POLLIN)
     running = dict(pids)
-    while True:
+    told = control.waiting(read=False)
+    # Leaving this loop ends every process of the namespace.
+    while not any(message.get("do") == "quit" for message in told):
         running = _reap_now(control, running)
-        for descriptor, _ in poll.poll(_POLL_MS):
-            if descriptor == wake_read:
-                os.read(wake_read, 4096)
-            elif descriptor == alive or control.receive().get("do") == "quit":
-                return  # leaving ends every process of the namespace
+        ready = {descriptor for descriptor, _ in poll.poll(_POLL_MS)}
+        if alive in ready:
+            return
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+        told = control.waiting(read=control.sock.fileno() in ready)
 
 
 def _reap_now(control: _Control, running: dict[int, RoleSpec]) -> dict[int, RoleSpec]:

@@ -45,6 +45,7 @@ class Role:
         self.t0_ns = 0
         self._finished = loop.create_future()
         self._last_tick_ns = monotonic_ns()
+        self._ticking: asyncio.TimerHandle | None = None
         self.channel = Channel(loop, sock, self._on_frame, self._on_end)
 
     # What a subclass fills in.
@@ -79,12 +80,12 @@ class Role:
         """Be ready, serve until told to quit, say last words."""
         ready = await self.prepare()
         self.channel.send({"is": "ready", "pid": outer_pid(), **ready})
-        ticking = self.loop.call_later(TICK_S, self._tick)
-        self._ticking = ticking
+        self._ticking = self.loop.call_later(TICK_S, self._tick)
         try:
             await self._finished
         finally:
-            self._ticking.cancel()
+            if self._ticking is not None:
+                self._ticking.cancel()
             self.channel.close()
 
     def usage(self) -> Message:
@@ -100,7 +101,7 @@ class Role:
         self._ticking = self.loop.call_later(TICK_S, self._tick)
         now = monotonic_ns()
         gap, self._last_tick_ns = now - self._last_tick_ns, now
-        if gap > PAUSE_NS:
+        if gap > PAUSE_NS and self.t0_ns:  # to be slow before the start disturbs nothing
             self.channel.send({"is": "pause", "gap_ns": gap, "t_ns": now - self.t0_ns})
         self.on_tick()
         self._report(now)
@@ -120,16 +121,22 @@ class Role:
         command = head.get("do")
         if command == "start":
             self.t0_ns = int(head["t0_ns"])
+            self._last_tick_ns = monotonic_ns()
             self.on_start()
         elif command == "stop":
             self.on_stop()
         elif command == "quit":
-            self.on_tick()
-            self._report(monotonic_ns())
-            self.channel.send({"is": "done", **self.on_quit()})
-            self._wait_for_flush()
+            self._quit()
         else:
             self.on_message(head)
+
+    def _quit(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()  # what it would read is about to be closed
+        self.on_tick()
+        self._report(monotonic_ns())
+        self.channel.send({"is": "done", **self.on_quit()})
+        self._wait_for_flush()
 
     def _wait_for_flush(self) -> None:
         if self.channel.queued_bytes and self.channel.is_open:
@@ -141,6 +148,18 @@ class Role:
         """Tell the conductor that this role broke, with its traceback, and end."""
         self.channel.send({"is": "failed", "traceback": text})
         self._wait_for_flush()
+
+    def on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception that left a callback: a broken role must not go on as if it were well.
+
+        Without this a loop prints it and calls the callback again, for ever where the cause is a
+        readable descriptor.
+        """
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            self.fail("".join(traceback.format_exception(error)))
+        else:
+            loop.default_exception_handler(context)
 
     def _on_end(self, why: str) -> None:
         if not self._finished.done():
@@ -176,6 +195,7 @@ def run_role(role: Role) -> None:
             role.channel.send({"is": "failed", "traceback": traceback.format_exc()})
             raise
 
+    role.loop.set_exception_handler(role.on_loop_error)
     role.loop.run_until_complete(main())
 
 

@@ -206,6 +206,7 @@ class Sampler(Role):
         self._diag = SocketDiag()
         self._before = read_counters()
         self._next_ns = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._samples = 0
         bound = any(view.counts_bound for view in settings.hops)
         self._states = WITH_BOUND if bound else ALL_STATES
@@ -226,11 +227,9 @@ class Sampler(Role):
         now = monotonic_ns()
         while self._next_ns <= now:
             self._next_ns += self._every_ns
-        self.loop.call_later((self._next_ns - now) / 1e9, self._sample)
+        self._timer = self.loop.call_later((self._next_ns - now) / 1e9, self._sample)
 
     def _sample(self) -> None:
-        if not self.channel.is_open:
-            return
         self.take()
         self._schedule()
 
@@ -274,6 +273,8 @@ class Sampler(Role):
 
     def on_quit(self) -> Message:
         """One last sample, so that counters and peaks include the end."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self.t0_ns:
             self.take()
         self._diag.close()

@@ -83,6 +83,7 @@ class OwnBalancer(Role):
         """Close everything; what is still open is cut."""
         active = self._relay.statistics().active
         self._relay.close()
+        self.on_tick()  # what closing has cut short is recorded too
         return {"active": active}
 
     def counters(self) -> Message:
