@@ -52,6 +52,9 @@ WAITING: Final = 2
 RESTING: Final = 3
 LEAVING: Final = 4
 
+#: In place of a count of requests: the wait for the other side's close. Where the balancer's
+#: idle timeout is to close there is none, since that timeout is the scenario's to choose.
+_LEAVING_BEGAN: Final = -1
 _EVENTS_PER_WAKEUP: Final = 512
 #: Arrivals taken up before answers are looked at again, so that a backlog cannot starve them.
 _SENDS_PER_WAKEUP: Final = 64
@@ -97,7 +100,6 @@ class LoadClient(Role):
         self._agenda: list[tuple[int, int, int]] = []  # (time, row, descriptor): next step due
         self._timeouts: deque[tuple[int, int, int, int]] = deque()  # (time, row, fd, begun)
         self._bodies: dict[int, bytes] = {}
-        self._stopped = False
         self._hold = frozenset(settings.hold_phases)
         self.sent = 0
         self.ok = 0
@@ -122,7 +124,6 @@ class LoadClient(Role):
 
     def on_stop(self) -> None:
         """Give up everything that is not yet due; what is open goes on."""
-        self._stopped = True
         outcome = self._rows["outcome"]
         for row in range(self._next_row, self._total, self._settings.workers):
             outcome[row] = Outcome.NOT_SENT_STOPPED
@@ -231,7 +232,7 @@ class LoadClient(Role):
         self._targets.opened(fd)
         entry = self._open[fd] = [row, CONNECTING, 0, 0]
         self._epoll.register(fd, select.EPOLLIN)
-        self._start_timeout(fd, entry)
+        self._start_timeout(fd, entry, 0)
         # On loopback the handshake is over when connect() returns, so the first request can
         # nearly always be written at once; the wait for writability is the exception.
         if self._plan["requests"][row]:
@@ -311,7 +312,7 @@ class LoadClient(Role):
         if state == CONNECTING:
             self._note_connected(fd, entry)
         else:
-            self._start_timeout(fd, entry)
+            self._start_timeout(fd, entry, begun)
         entry[1] = WAITING
         entry[2] = ANSWER.size + answer
         entry[3] = begun + 1
@@ -377,7 +378,7 @@ class LoadClient(Role):
         row, _, _, begun = entry
         if begun == self._plan["requests"][row] and self._settings.close == "backend":
             entry[1] = LEAVING  # the backend closes after its last answer
-            self._start_timeout(fd, entry)
+            self._start_timeout(fd, entry, _LEAVING_BEGAN)
             return
         self._rest(fd, entry)
 
@@ -463,10 +464,17 @@ class LoadClient(Role):
         else:
             self._dialer.close(fd)
 
-    def _start_timeout(self, fd: int, entry: list[int]) -> None:
-        """All waits have one length, so the queue is in order of time by itself."""
+    def _start_timeout(self, fd: int, entry: list[int], begun: int) -> None:
+        """All waits have one length, so the queue is in order of time by itself.
+
+        Args:
+            fd: the connection.
+            entry: what is known of it.
+            begun: requests begun before the wait, or _LEAVING_BEGAN. The wait for the first
+                answer goes on from the wait for the connection.
+        """
         deadline = monotonic_ns() + self._settings.timeout_ns
-        self._timeouts.append((deadline, entry[0], fd, entry[3]))
+        self._timeouts.append((deadline, entry[0], fd, begun))
 
     def _time_out(self) -> None:
         queue = self._timeouts
@@ -480,5 +488,5 @@ class LoadClient(Role):
                 continue
             if entry[1] == CONNECTING:
                 self._fail(fd, entry, Call.CONNECT, Ending.TIMEOUT)
-            elif entry[3] <= begun + 1:
+            elif begun == _LEAVING_BEGAN if entry[1] == LEAVING else entry[3] <= begun + 1:
                 self._fail(fd, entry, Call.RECV, Ending.TIMEOUT)
