@@ -1,0 +1,1 @@
+"""Facts and rules about ports, without a socket: ranges, selection, budgets, leases."""
