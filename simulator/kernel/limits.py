@@ -56,7 +56,7 @@ def read_machine(results: Path = Path()) -> Machine:
         descriptors_hard=hard,
         files_max=(_numbers(Path("/proc/sys/fs/file-max")) or [UNLIMITED])[0],
         files_open=opened[0] if opened else 0,
-        memory_available_bytes=min(_memory_available(), _memory_left_by_cgroup()),
+        memory_available_bytes=min(memory_available(), _memory_left_by_cgroup()),
         disk_free_bytes=shutil.disk_usage(_existing(results)).free,
         processors=len(os.sched_getaffinity(0)),
         processes_max=min(
@@ -77,7 +77,7 @@ def _numbers(path: Path) -> list[int]:
         return []
 
 
-def _memory_available() -> int:
+def memory_available() -> int:
     """MemAvailable of /proc/meminfo, in bytes.
 
     Source: proc_meminfo(5); the kernel's own estimate of what can be had without swapping.

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from simulator.clock import boottime_ns, monotonic_ns
 from simulator.errors import RunFailed
 from simulator.kernel.sysctls import refuse_what_is_missing
+from simulator.kernel.limits import memory_available
 from simulator.live.casting import FRONT, backend_addresses, cast, client_addresses
 from simulator.live.logbook import Logbook
+from simulator.live.memory import MemoryGauge
 from simulator.live.progress import ProgressMeter
 from simulator.live.roster import QUIT_WITHIN_S, Member, Roster
 
@@ -67,6 +69,7 @@ class _Conductor:
         self._roster = Roster(settings, job.folder, self)
         self._logbook = Logbook(recorder)
         self._meter = ProgressMeter(job, settings)
+        self._memory = MemoryGauge(memory_available)
         self._stop_level = 0
         self._suspend_gap_ns = 0
 
@@ -80,6 +83,9 @@ class _Conductor:
         await self._run_to_end()
         await self._quit_roles()
         self._logbook.end_leases(self._roster.of("backend"), self._scenario.backends.ports)
+        kernel_memory = self._memory.finding()
+        if kernel_memory is not None:
+            self._logbook.event("kernel-memory", **kernel_memory)
         self._logbook.event("ended", open=self._meter.count_open())
 
     async def end(self) -> None:
@@ -145,6 +151,7 @@ class _Conductor:
         self._logbook.t0_ns = t0_ns
         self._suspend_gap_ns = boottime_ns() - monotonic_ns()
         self._meter.begin(t0_ns)
+        self._memory.begin()
         self._write_beginning()
         self._roster.tell(self._roster.members, {"do": "start", "t0_ns": t0_ns})
 
@@ -189,7 +196,9 @@ class _Conductor:
             if self._obey_watch():
                 last_ns = min(last_ns, now + self._scenario.grace)
             is_over = now >= end_ns or self._stop_level > 0
-            self._watch.show(self._meter.progress("draining" if is_over else "running", now))
+            progress = self._meter.progress("draining" if is_over else "running", now)
+            self._memory.note(progress.open)
+            self._watch.show(progress)
             step_s = max(_STEP_S, (monotonic_ns() - now) * _COUNT_SHARE / 1e9)
             if is_over and self._meter.is_finished:
                 break
@@ -217,6 +226,7 @@ class _Conductor:
         spec = member.spec
         if word == "tick":
             self._meter.tick(spec, head)
+            self._memory.role(spec.kind, spec.index, head["rss_bytes"])
             self._recorder.line("roles", {"role": spec.kind, "index": spec.index, **head})
         elif word == "sample":
             self._meter.sample(head)

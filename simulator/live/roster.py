@@ -32,6 +32,7 @@ QUIT_WITHIN_S: Final = 5.0
 #: ``-P``: a folder of the user's that happens to hold a `simulator` or a `json` is not imported.
 CREW_COMMAND: Final = ("-P", "-m", "simulator.live.crew")
 _LOG_TAIL: Final = 2000
+_PACKAGE_ROOT: Final = str(Path(simulator.__file__).parent.parent)
 
 
 @dataclass(slots=True, eq=False)
@@ -153,11 +154,15 @@ class Roster:
             )
 
     def _environment(self) -> dict[str, str]:
-        """A cleared environment: what Python needs, and the tag `clean` looks for."""
+        """A cleared environment: what Python needs, and the tag `clean` looks for.
+
+        The crew imports from where the conductor did, whether that is a virtual environment, a
+        path of the user's or a checkout.
+        """
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
         return {
             **kept,
-            "PYTHONPATH": str(Path(simulator.__file__).parent.parent),
+            "PYTHONPATH": os.pathsep.join([_PACKAGE_ROOT, *filter(None, sys.path)]),
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             RUN_VARIABLE: run_tag(self._folder.name),
