@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ class RelayPlan:
     settings: RelaySettings = field(default_factory=RelaySettings)
     seed: int = 1
     backlog: int = 4096
+    descriptors: int | None = None  # limit of the process
 
 
 def build_relay(loop: asyncio.AbstractEventLoop, plan: RelayPlan) -> tuple[Relay, int]:
@@ -84,6 +86,9 @@ class RelayProcess:
 
 
 def _serve(pipe: Connection, plan: RelayPlan) -> None:
+    if plan.descriptors is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (plan.descriptors, plan.descriptors))
+
     async def main() -> None:
         loop = asyncio.get_running_loop()
         relay, port = build_relay(loop, plan)
