@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.clock import boottime_ns, monotonic_ns
 from simulator.errors import RunFailed
-from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.kernel.limits import memory_available
+from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.live.casting import FRONT, backend_addresses, cast, client_addresses
 from simulator.live.logbook import Logbook
 from simulator.live.memory import MemoryGauge
