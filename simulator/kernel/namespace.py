@@ -38,6 +38,12 @@ _NOBODY: Final = 65534
 #: What a system that forbids or has used up its user namespaces answers.
 _FORBIDDEN: Final = frozenset({errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EUSERS})
 
+_ALLOW: Final = (
+    "Either allow it (sysctl kernel.unprivileged_userns_clone=1, "
+    "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces > 0) "
+    "or run as root. `portchurn doctor` says which is missing."
+)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -70,29 +76,37 @@ def enter_namespaces(*, pid: bool, hash_entries: int = 0) -> str:
     Raises:
         Refused: neither is allowed here; the message names what would mend it.
     """
-    flags = CLONE_NEWNET | (CLONE_NEWPID if pid else 0)
+    mode = _leave_the_host(CLONE_NEWNET | (CLONE_NEWPID if pid else 0))
+    try:
+        if hash_entries and _CHILD_TABLE.exists():  # since Linux 6.1
+            # The setting acts on network namespaces made below the one in which it is written.
+            _CHILD_TABLE.write_text(str(hash_entries))
+            _check(_libc.unshare(CLONE_NEWNET), "unshare")
+        _loopback_up()
+    except OSError as error:
+        raise _powerless(error) from error
+    return mode
+
+
+def _leave_the_host(flags: int) -> str:
+    """Make the namespaces as root where that is safe, else by a user namespace, else as root."""
     uid, gid = os.geteuid(), os.getegid()
     # Root mapped into a user namespace would stay the host's own: it owns the host's files and
     # may write the host's settings without any capability. So root goes without one, and
     # `confine` makes it nobody.
     if uid == 0 and _is_mapped(_NOBODY) and not _unshare(flags):
-        _loopback_up()
         return "root"
     refusal = _unshare(CLONE_NEWUSER | flags)
     if not refusal:
-        # setgroups must be denied before an unprivileged process may map its group.
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-        _loopback_up()
+        try:
+            _map_ids(uid, gid)
+        except OSError as error:
+            raise _powerless(error) from error
         return "user"
     if uid != 0:
         raise Refused(
             "This kernel does not let an ordinary user make a namespace "
-            f"({os.strerror(refusal)}).\n"
-            "Either allow it (sysctl kernel.unprivileged_userns_clone=1, "
-            "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces > 0) "
-            "or run as root. `portchurn doctor` says which is missing."
+            f"({os.strerror(refusal)}).\n{_ALLOW}"
         )
     refusal = _unshare(flags)
     if refusal:
@@ -100,8 +114,23 @@ def enter_namespaces(*, pid: bool, hash_entries: int = 0) -> str:
             f"Even root may not make a network namespace here ({os.strerror(refusal)}). "
             "In a container, start it with CAP_SYS_ADMIN or allow user namespaces."
         )
-    _loopback_up()
     return "root"
+
+
+def _map_ids(uid: int, gid: int) -> None:
+    # setgroups must be denied before an unprivileged process may map its group.
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+
+
+def _powerless(error: OSError) -> Refused:
+    """A namespace without rights over itself, as AppArmor gives to programs it does not know."""
+    what = f" at {error.filename}" if error.filename else ""
+    return Refused(
+        "This kernel made a namespace and then refused the rights over it "
+        f"({error.strerror}{what}).\n{_ALLOW}"
+    )
 
 
 def _unshare(flags: int) -> int:
