@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simulator.errors import Refused
+from simulator.ports.range import PortRange
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.units import NS_PER_S, format_ns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from simulator.scenario.schema import Kernel
 
 #: TCP_TIMEWAIT_LEN (include/net/tcp.h): the kernel's constant, not a setting.
 KERNEL_TIME_WAIT_NS: Final = 60 * NS_PER_S
+_UNPRIVILEGED: Final = "net.ipv4.ip_unprivileged_port_start"
+_FIRST_UNPRIVILEGED: Final = 1024
 REUSE_DELAY: Final = "net.ipv4.tcp_tw_reuse_delay"
 
 #: Recorded with every run whether or not the scenario sets them.
@@ -43,12 +48,8 @@ def settings_for(kernel: Kernel) -> dict[str, str]:
     TIME_WAIT of 60 s is the kernel's own constant, so reuse is switched off; a shorter one is had
     by letting connect() take over a TIME_WAIT tuple after ``tcp_tw_reuse_delay``.
     """
-    wanted = {
-        "net.ipv4.ip_unprivileged_port_start": "0",
-        "net.ipv4.ip_local_port_range": f"{kernel.port_range.first} {kernel.port_range.last}",
-        "net.ipv4.ip_local_reserved_ports": ",".join(
-            str(ports) if len(ports) > 1 else str(ports.first) for ports in kernel.reserved_ports
-        ),
+    wanted = _port_bounds(kernel) | {
+        "net.ipv4.ip_local_reserved_ports": _port_list(kernel.reserved_ports),
         "net.core.somaxconn": str(kernel.somaxconn),
     }
     if kernel.time_wait >= KERNEL_TIME_WAIT_NS:
@@ -58,6 +59,28 @@ def settings_for(kernel: Kernel) -> dict[str, str]:
         wanted[REUSE_DELAY] = str(kernel.time_wait // 1_000_000)
     wanted.update({name: str(value) for name, value in kernel.sysctls.items()})
     return wanted
+
+
+def _port_bounds(kernel: Kernel) -> dict[str, str]:
+    """The range and the first port that needs no privilege, in an order the kernel takes.
+
+    It refuses a range that begins below that port, whichever of the two is written last; in a new
+    namespace that port is 1024.
+    """
+    ports = {"net.ipv4.ip_local_port_range": f"{kernel.port_range.first} {kernel.port_range.last}"}
+    start = {_UNPRIVILEGED: str(kernel.sysctls.get(_UNPRIVILEGED, 0))}
+    return ports | start if kernel.port_range.first >= _FIRST_UNPRIVILEGED else start | ports
+
+
+def _port_list(ranges: Iterable[PortRange]) -> str:
+    """Ports as the kernel shows them again: in order, neighbours joined, none twice."""
+    joined: list[PortRange] = []
+    for ports in sorted(ranges):
+        if joined and ports.first <= joined[-1].last + 1:
+            joined[-1] = PortRange(joined[-1].first, max(joined[-1].last, ports.last))
+        else:
+            joined.append(ports)
+    return ",".join(str(ports) if len(ports) > 1 else str(ports.first) for ports in joined)
 
 
 def refuse_what_is_missing(kernel: Kernel) -> None:
