@@ -6,7 +6,6 @@ value or a folder, never a live object.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,11 @@ from simulator.errors import (
     EXIT_NOT_VALID,
     EXIT_OK,
     EXIT_THRESHOLD,
+    Refused,
     worst_exit_code,
 )
 from simulator.kernel.limits import read_machine
+from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.measure.summary import summarize
 from simulator.preflight.examine import examine
 from simulator.store.read import load_run
@@ -91,7 +92,7 @@ async def answer(
     """Run one question and store everything.
 
     Raises:
-        Refused: it does not fit this machine; nothing was started or stored.
+        Refused: it does not fit this machine; nothing was measured, and nothing is stored.
         RunFailed: a role broke; what was measured is in the run's folder, without a summary.
         ResultsIncomplete: the disk would not take the results.
         InternalError: the accounting does not add up.
@@ -99,6 +100,7 @@ async def answer(
     scenario = question.scenario
     plan = make_plan(scenario)
     examine(scenario, plan, read_machine()).refuse()
+    refuse_what_is_missing(scenario.kernel)
     with create_run(
         root,
         slug=question.loaded.slug,
@@ -109,8 +111,12 @@ async def answer(
         command=command,
         plan={**plan.columns, "service_ns": plan.service_ns},
     ) as writer:
-        await engine.run(writer.job, writer, watch)
-        summary = await asyncio.to_thread(measure, writer.folder)
+        try:
+            await engine.run(writer.job, writer, watch)
+        except Refused:
+            writer.discard()
+            raise
+        summary = measure(writer.folder)
         writer.finish(summary)
     return Answer(folder=writer.folder, summary=summary, exit_code=exit_code(summary))
 

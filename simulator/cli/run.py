@@ -19,9 +19,17 @@ from simulator.cli.options import (
     scenario_argument,
     seed_option,
 )
-from simulator.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, UsageError, worst_exit_code
+from simulator.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    RunFailed,
+    UsageError,
+    worst_exit_code,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.experiment import Answer, Question
 
 
@@ -30,11 +38,13 @@ class StopRequests:
 
     Attributes:
         exit_code: 130 after Ctrl-C or a closed terminal, 143 after SIGTERM, 0 when not asked.
+        say: tells the user that the request was heard.
     """
 
     def __init__(self) -> None:
         self._level = 0
         self.exit_code = 0
+        self.say: Callable[[str], None] = lambda text: click.echo(text, err=True)
 
     def install(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take the signals over for the life of the loop."""
@@ -46,7 +56,7 @@ class StopRequests:
         terminated = number == signal.SIGTERM
         self.exit_code = self.exit_code or (EXIT_TERMINATED if terminated else EXIT_INTERRUPTED)
         if self._level == 1:
-            click.echo("Stopping: no new connections, saving. Once more to end now.", err=True)
+            self.say("Stopping: no new connections, saving. Once more to end now.")
 
     def level(self) -> int:
         """0 go on, 1 stop and save, 2 end now."""
@@ -102,7 +112,13 @@ def command(
     if variant is not None and not loaded.variants:
         raise UsageError(f"{file} has no variants, so --variant {variant} names nothing")
     stop = StopRequests()
-    answers = asyncio.run(_run_all(asked, stop, results, quiet=quiet, loop=loop))
+    try:
+        answers = _run_on(loop, asked, stop, results, quiet=quiet)
+    except RunFailed as failure:
+        if stop.level() < 2:
+            raise
+        click.echo(str(failure), err=True)  # ended before it began, because it was asked to
+        sys.exit(stop.exit_code)
     if output == "json":
         _print_json(answers)
     else:
@@ -111,6 +127,16 @@ def command(
     if stop.exit_code:
         codes.append(stop.exit_code)
     sys.exit(worst_exit_code(codes))
+
+
+def _run_on(
+    loop: str, asked: list[Question], stop: StopRequests, results: Path, *, quiet: bool
+) -> list[Answer]:
+    """Run everything on an event loop of the kind that the crew is given too."""
+    from simulator.live.role import new_loop
+
+    with asyncio.Runner(loop_factory=lambda: new_loop(loop)) as runner:
+        return runner.run(_run_all(asked, stop, results, quiet=quiet, loop=loop))
 
 
 async def _run_all(
@@ -127,6 +153,7 @@ async def _run_all(
         if question.variant:
             title = f"{title} [{question.variant}]"
         with LiveDisplay(title=title, stop=stop.level, quiet=quiet) as display:
+            stop.say = display.say
             answers.append(
                 await answer(question, KernelEngine(loop), display, results, sys.argv[1:])
             )
@@ -149,9 +176,11 @@ def _print_text(answers: list[Answer]) -> None:
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     if len(answers) == 1:
         one = answers[0]
-        click.echo(summary_text(one.summary, path=_shown(one.folder), width=width, color=color))
+        text = summary_text(one.summary, path=_shown(one.folder), width=width, color=color)
+        click.echo(text, nl=False)
         return
-    click.echo(variants_text([one.summary for one in answers], width=width, color=color))
+    click.echo(variants_text([one.summary for one in answers], width=width, color=color), nl=False)
+    click.echo()
     for one in answers:
         click.echo(f"Results: {_shown(one.folder)}")
 

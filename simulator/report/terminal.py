@@ -98,6 +98,11 @@ class LiveDisplay:
         """0 go on; 1 stop arrivals, drain and save; 2 end now."""
         return self._stop()
 
+    def say(self, text: str) -> None:
+        """Show a line that is no progress, also when quiet; a live picture stays below it."""
+        with suppress(OSError):  # the terminal is gone
+            self._console.print(text, markup=False, soft_wrap=True)
+
     def show(self, progress: Progress) -> None:
         """Take the newest progress; draws when it is time to, or when the phase has changed."""
         self._newest = progress

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -32,6 +33,7 @@ from simulator.records import (
 from simulator.store import environment, owner
 from simulator.store.layout import (
     CONNECTIONS,
+    LATEST,
     LINE_STREAMS,
     MANIFEST,
     MANIFEST_SCHEMA,
@@ -244,6 +246,15 @@ class RunWriter:
         for stream in self._streams.values():
             os.close(stream.descriptor)
         self._streams.clear()
+
+    def discard(self) -> None:
+        """Remove a run that never began, and the link to it."""
+        self.close()
+        link = self.folder.parent.parent / LATEST
+        with suppress(OSError):
+            if link.resolve() == self.folder.resolve():
+                link.unlink()
+        shutil.rmtree(self.folder)
 
     def __enter__(self) -> Self:
         return self
