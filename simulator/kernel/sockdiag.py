@@ -44,8 +44,10 @@ STATE_NAMES: Final = {
     12: "new-syn-received",
     13: "bound",
 }
-#: Bound, neither connected nor listening; the kernel shows these since Linux 6.8.
+#: Bound, neither connected nor listening. Since Linux 6.8 the kernel shows these when it is asked
+#: for state 13, and says CLOSE in its answer; a table says BOUND.
 BOUND: Final = 13
+_CLOSE: Final = 7
 ALL_STATES: Final = 0x1FFE
 WITH_BOUND: Final = ALL_STATES | 1 << BOUND
 
@@ -171,8 +173,11 @@ class SocketDiag:
             if group:
                 complete = self._dump_group(group, parts) and complete
         heads = np.concatenate(parts)
+        state = heads["state"].copy()
+        if states & 1 << BOUND:
+            state[state == _CLOSE] = BOUND
         return SocketTable(
-            state=heads["state"],
+            state=state,
             source=heads["source"].astype(np.uint32),
             destination=heads["destination"].astype(np.uint32),
             sport=heads["sport"].astype(np.uint16),
