@@ -1,0 +1,1 @@
+"""Measures portchurn's own parts beside their peers."""

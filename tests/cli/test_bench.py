@@ -1,0 +1,41 @@
+"""`portchurn bench relay`, as typed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from simulator.bench import haproxy
+
+
+def portchurn(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "simulator", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.namespace
+@pytest.mark.slow
+def test_json_is_one_row_for_each_subject_and_metric() -> None:
+    done = portchurn("bench", "relay", "--rounds", "1", "--seconds", "0.3", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    rows: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len({(row["subject"], row["metric"]) for row in rows}) == len(rows) == 12
+    keys = "bench subject version metric unit median low high n against ratio ratio_low ratio_high"
+    assert all(list(row) == keys.split() for row in rows)
+    own = next(row for row in rows if (row["subject"], row["metric"]) == ("own", "cpu"))
+    assert own["low"] <= own["median"] <= own["high"]
+    assert (own["ratio"] is None) == (haproxy.find() is None)
+
+
+def test_a_wrong_option_is_a_usage_error() -> None:
+    assert portchurn("bench", "relay", "--rounds", "0").returncode == 2
+    assert portchurn("bench", "rellay").returncode == 2
