@@ -76,8 +76,11 @@ def find_causes(run: Run) -> Causes:
     error = rows["error"][failed].astype(np.int64)
     backend = rows["backend"][failed].astype(np.int64)
     refusal = _matching_refusal(rows, failed, run.refusals, client_addresses(run.events))
-    # What fails in the client's own socket() or bind() never reached the balancer.
+    # What fails in the client's own socket() or bind() never reached the balancer, and where
+    # there is none, rows of refusals are not this run's.
     refusal[np.isin(call, (Call.SOCKET, Call.BIND))] = -1
+    if client_hop(run.scenario) is Hop.CLIENT_BACKEND:
+        refusal[:] = -1
     joined = refusal >= 0
     for target, name in ((hop, "hop"), (call, "call"), (error, "error"), (backend, "backend")):
         target[joined] = run.refusals[name][refusal[joined]]

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.measure.roles import last_counters, sum_by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from simulator.engine import Run
 
@@ -28,12 +28,17 @@ def jain_index(counts: Sequence[int]) -> float | None:
     return total * total / (len(counts) * sum(count * count for count in counts))
 
 
+def leases(run: Run) -> list[Mapping[str, Any]]:
+    """Each lease once, by its last line: one is written when it begins and again when it ends."""
+    last = {(lease["backend"], lease["from_ns"]): lease for lease in run.leases}
+    return list(last.values())
+
+
 def ports_by_backend(run: Run) -> dict[str, list[int]]:
     """Every port each backend listened on, in the order it had them."""
     found: dict[str, list[int]] = {}
-    for lease in sorted(run.leases, key=lambda lease: (lease["backend"], lease["from_ns"])):
+    for lease in sorted(leases(run), key=lambda lease: (lease["backend"], lease["from_ns"])):
         ports = found.setdefault(str(lease["backend"]), [])
-        # A lease is written when it begins and again when it ends; that is one port, not two.
         if not ports or ports[-1] != int(lease["port"]):
             ports.append(int(lease["port"]))
     return found
@@ -63,7 +68,7 @@ def backend_table(run: Run) -> dict[str, Any]:
         "count": count,
         "ports": ports,
         "moves": sum(len(had) - 1 for had in ports.values()),
-        "lost_races": sum(int(lease.get("lost_races") or 0) for lease in run.leases),
+        "lost_races": sum(int(lease.get("lost_races") or 0) for lease in leases(run)),
         "picks": picks,
         "jain": jain_index([picks.get(str(index), 0) for index in range(count)]),
     }

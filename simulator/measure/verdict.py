@@ -426,7 +426,7 @@ def _ok(evidence: Evidence) -> Verdict:
         ),
         remedies=[
             (
-                f"headroom: by arithmetic the wall of {fullest.hop.label} stands at "
+                f"by arithmetic the wall of {fullest.hop.label} stands at "
                 f"{rate_text(wall.rate_per_s)}, and at {wall.tuples:,} connections at once"
             ),
         ],

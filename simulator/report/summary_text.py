@@ -151,7 +151,8 @@ def _remedies(summary: Summary) -> Table | None:
         return None
     if not found:
         return None
-    table = heading("What mends it")
+    is_ok = part(summary, "verdict").get("code") == "ok"
+    table = heading("How far it is to the wall" if is_ok else "What mends it")
     table.show_header = False
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")

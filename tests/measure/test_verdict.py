@@ -270,7 +270,7 @@ def test_when_nothing_ran_out_the_headroom_is_told(tmp_path: Path) -> None:
     # 16,384 tuples / (2 ms open + 500 ms)
     assert found["remedies"] == [
         (
-            "headroom: by arithmetic the wall of balancer-backend stands at 32,637/s, "
+            "by arithmetic the wall of balancer-backend stands at 32,637/s, "
             "and at 16,384 connections at once"
         )
     ]
