@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.measure.backends import backend_table, endpoints, jain_index
+from simulator.measure.backends import backend_table, endpoints, jain_index, leases
 from tests.support.runs import RunBuilder, S, scenario
 
 if TYPE_CHECKING:
@@ -56,3 +56,14 @@ def test_without_a_balancer_the_clients_picks_are_counted(tmp_path: Path) -> Non
     table = backend_table(run.run(tmp_path))
     assert table["picks"] == {"0": 1, "1": 2}
     assert table["jain"] == pytest.approx(9 / (2 * 5))
+
+
+def test_a_lease_that_was_written_twice_lost_its_races_once(tmp_path: Path) -> None:
+    run = RunBuilder().planned([0])
+    held = {"backend": 0, "address": "127.4.0.1", "port": 5000, "allocator": "random"}
+    for to_ns in (None, 9 * S):
+        record = {**held, "from_ns": -S, "to_ns": to_ns, "lost_races": 3}
+        run.lines.append(("leases", record))
+    read = run.run(tmp_path)
+    assert [one["to_ns"] for one in leases(read)] == [9 * S]
+    assert backend_table(read)["lost_races"] == 3

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.measure.backends import leases
 from simulator.ports.lease import Lease, overlaps
 from simulator.store.read import load_run
 from tests.support.command import run_json, write_scenario
@@ -87,7 +88,7 @@ traffic:
     run = load_run((tmp_path / "results" / "latest").resolve())
     (started,) = [event for event in run.events if event["event"] == "started"]
     assert started["crew_ready_ns"]["backend"] < 1_000_000_000
-    leases = [
+    history = [
         Lease(
             backend=one["backend"],
             address=one["address"],
@@ -97,9 +98,9 @@ traffic:
             to_ns=one["to_ns"],
             lost_races=one["lost_races"],
         )
-        for one in run.leases
+        for one in leases(run)
     ]
-    assert len({lease.backend for lease in leases}) == 1000
-    assert overlaps(leases) == []
+    assert len({lease.backend for lease in history}) == 1000
+    assert overlaps(history) == []
     picked = [backend for backend, count in summary["backends"]["picks"].items() if count]
     assert len(picked) > 800  # 2,000 uniform picks miss about 1000 / e^2 = 135 backends
