@@ -218,9 +218,7 @@ def table_entries(connections: int) -> int:
     return 1 << (wanted - 1).bit_length()
 
 
-def cast(
-    scenario: Scenario, folder: Path, connections: int, loop: str = "uvloop"
-) -> CrewSettings:
+def cast(scenario: Scenario, folder: Path, connections: int, loop: str = "uvloop") -> CrewSettings:
     """All roles of one run.
 
     Args:
