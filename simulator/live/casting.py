@@ -19,7 +19,7 @@ from simulator.live.settings import (
     SamplerRole,
     SourceSettings,
 )
-from simulator.preflight.hops import blocked_ns, hop_budgets, source_ports
+from simulator.preflight.hops import FRONT_PORT, blocked_ns, hop_budgets, source_ports
 from simulator.records import Hop
 from simulator.seeds import stream_key
 
@@ -33,7 +33,7 @@ FRONT_PREFIX: Final = (127 << 8) | 2
 BALANCER_PREFIX: Final = (127 << 8) | 3
 BACKEND_PREFIX: Final = (127 << 8) | 4
 #: Outside the dynamic range on purpose: a fixed service port must not be one that is handed out.
-FRONT: Final = ("127.2.0.1", 8080)
+FRONT: Final = ("127.2.0.1", FRONT_PORT)
 #: The address that routing gives to a plain connect toward any of 127/8.
 ROUTED: Final = "127.0.0.1"
 _TABLE_LEAST: Final = 1 << 13

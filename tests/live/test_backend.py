@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import resource
 import socket
 from contextlib import asynccontextmanager
@@ -42,6 +41,11 @@ async def servers(**changes: object) -> AsyncIterator[tuple[BackendServers, list
         role.on_quit()
         role.channel.close()
         ours.close()
+
+
+async def turn() -> None:
+    """Let the loop run once; the servers have nothing to wait on from outside."""
+    await asyncio.sleep(0)
 
 
 def request(body: int = 5, answer: int = 7, service_ns: int = 0, *, close: bool = False) -> bytes:
@@ -133,9 +137,8 @@ async def test_a_refusing_backend_holds_its_port_and_the_kernel_refuses() -> Non
     async with servers(refusing=(0,)) as (_, (port,)):
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(ADDRESS, port)
-        with socket.socket() as other, pytest.raises(OSError) as caught:
+        with socket.socket() as other, pytest.raises(OSError, match="Address already in use"):
             other.bind((ADDRESS, port))
-        assert caught.value.errno == errno.EADDRINUSE
 
 
 async def test_a_port_that_somebody_holds_is_a_lost_race_and_the_next_one_is_taken() -> None:
@@ -168,12 +171,12 @@ async def test_running_out_of_descriptors_is_counted_and_passes() -> None:
                 client.connect((ADDRESS, port))  # the kernel completes it before any accept
             async with asyncio.timeout(5):
                 while not role.accept_errors:
-                    await asyncio.sleep(0)
+                    await turn()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         async with asyncio.timeout(5):
             while role.accepted < len(clients):
-                await asyncio.sleep(0)
+                await turn()
         for client in clients:
             client.close()
         assert role.counters()["accept_errors"]["EMFILE"] >= 1

@@ -7,6 +7,7 @@ import errno
 import socket
 import struct
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,11 @@ async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     writer.close()
 
 
+async def turn() -> None:
+    """Let the loop run once."""
+    await asyncio.sleep(0)
+
+
 def reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -81,7 +87,7 @@ async def generate(
     columns: dict[str, np.ndarray[Any, Any]],
     *,
     stop_after: int | None = None,
-    **changes: Any,
+    **changes: object,
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Let one generator process's code carry out a plan; returns its rows."""
     writer = create_run(
@@ -95,22 +101,20 @@ async def generate(
         plan=columns,
         host={},
     )
-    settings = ClientRole(
-        **{
-            "workers": 1,
-            "folder": str(writer.folder),
-            "source": SourceSettings(
-                addresses=("127.1.7.1",), mode="kernel", pick="random", first=1, last=2, seed=1
-            ),
-            "front": where,
-            "policy": "round-robin",
-            "choices": 2,
-            "close": "client",
-            "timeout_ns": 300 * MS,
-            "seed": 1,
-            **changes,
-        }
-    )
+    given: dict[str, object] = {
+        "workers": 1,
+        "folder": str(writer.folder),
+        "source": SourceSettings(
+            addresses=("127.1.7.1",), mode="kernel", pick="random", first=1, last=2, seed=1
+        ),
+        "front": where,
+        "policy": "round-robin",
+        "choices": 2,
+        "close": "client",
+        "timeout_ns": 300 * MS,
+        "seed": 1,
+    }
+    settings = ClientRole(**(given | changes))  # type: ignore[arg-type]
     ours, theirs = socket.socketpair()
     role = LoadClient(asyncio.get_running_loop(), theirs, 0, settings, Ledger(writer.folder))
     await role.prepare()
@@ -118,10 +122,11 @@ async def generate(
     role.on_start()
     rows = len(columns["due_ns"])
     async with asyncio.timeout(10):
+        # The role has nothing to wait on from outside; each turn of the loop is one look.
         while role.ok + role.failed + role.not_sent < rows:
             if stop_after is not None and role.sent >= stop_after:
                 role.on_stop()
-            await asyncio.sleep(0)
+            await turn()
     role.on_quit()
     role.channel.close()
     ours.close()
@@ -129,7 +134,7 @@ async def generate(
     return {path.stem: np.load(path) for path in (writer.folder / "connections").glob("*.npy")}
 
 
-def requests_plan(count: int, **columns: Any) -> dict[str, np.ndarray[Any, Any]]:
+def requests_plan(count: int, **columns: int) -> dict[str, np.ndarray[Any, Any]]:
     """`count` connections a millisecond apart, with the service times their requests need."""
     made = plan([at * MS for at in range(count)], **columns)
     total = int(made["requests"].sum())
@@ -153,7 +158,7 @@ async def test_answered_connections_are_ok_with_their_moments_in_order(
     assert set(rows["bytes_in"]) == {requests * (ANSWER.size + 200_000)}
     assert (rows["sent_ns"] >= columns["due_ns"]).all()
     order = ["sent_ns", "connected_ns", "first_byte_ns", "answered_ns", "closed_ns"]
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         assert (rows[before] <= rows[after]).all(), (before, after)
     assert (rows["port"] > 0).all()
     if close == "client":

@@ -25,6 +25,11 @@ class Finished:
     err: str
 
     @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON is what it is; each test knows its shape
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    @property
     def summaries(self) -> list[dict[str, Any]]:
         """Standard output of ``run --output json``: the summary of each variant."""
         found = json.loads(self.out)

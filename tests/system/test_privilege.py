@@ -42,10 +42,18 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def finish(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+def finish(command: list[str], uid: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, as another user when one is given."""
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, **options
-    )  # type: ignore[call-overload,no-any-return]
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+    )
 
 
 def mode_of(results: Path) -> str:
@@ -74,7 +82,7 @@ def test_root_without_user_namespaces_runs_and_gives_its_rights_up(tmp_path: Pat
 
 def test_the_default_needs_no_rights(tmp_path: Path) -> None:
     """As root this drops to nobody first; as anybody else it is simply the run."""
-    identity: dict[str, object] = {}
+    uid = None
     if os.geteuid() == 0:
         files = [Path(sys.executable).resolve(), Path(simulator.__file__), Path(os.__file__)]
         if not all(map(readable_by_all, files)):
@@ -82,10 +90,10 @@ def test_the_default_needs_no_rights(tmp_path: Path) -> None:
         os.chown(tmp_path, NOBODY, NOBODY)
         if not all(folder.stat().st_mode & stat.S_IXOTH for folder in tmp_path.parents):
             pytest.skip("the temporary folder lies in one that only root can enter")
-        identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        uid = NOBODY
     done = finish(
         [sys.executable, "-m", "simulator", *SHORT, "--results", str(tmp_path / "results")],
-        **identity,
+        uid,
     )
     assert done.returncode == 0, done.stderr
     assert mode_of(tmp_path / "results") == "user"
