@@ -29,9 +29,16 @@ class ChannelBroken(Exception):
 
 
 def encode(head: Message, tail: bytes = b"") -> bytes:
-    """One frame."""
+    """One frame.
+
+    Raises:
+        ValueError: it is longer than the other side would take.
+    """
     text = json.dumps(head, separators=(",", ":")).encode()
-    return _LENGTHS.pack(4 + len(text) + len(tail), len(text)) + text + tail
+    rest = 4 + len(text) + len(tail)
+    if rest > MAX_FRAME_BYTES:
+        raise ValueError(f"a frame of {rest} bytes is over the cap of {MAX_FRAME_BYTES}")
+    return _LENGTHS.pack(rest, len(text)) + text + tail
 
 
 class Decoder:
@@ -60,7 +67,7 @@ class Decoder:
             start = at + _LENGTHS.size
             try:
                 head = json.loads(bytes(buffer[start : start + head_size]))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ChannelBroken(f"a frame's head is not JSON: {error}") from error
             if not isinstance(head, dict):
                 raise ChannelBroken("a frame's head is not a JSON object")
@@ -94,6 +101,7 @@ class Channel:
         self._decoder = Decoder()
         self._queue = bytearray()
         self._open = True
+        self._nobody_reads = False
         loop.add_reader(sock.fileno(), self._readable)
 
     @property
@@ -108,7 +116,7 @@ class Channel:
 
     def send(self, head: Message, tail: bytes = b"") -> None:
         """Send one frame, or queue it; frames to an end that is gone are dropped."""
-        if not self._open:
+        if not self._open or self._nobody_reads:
             return
         was_empty = not self._queue
         self._queue += encode(head, tail)
@@ -124,6 +132,7 @@ class Channel:
             self._loop.remove_reader(self._sock.fileno())
             self._loop.remove_writer(self._sock.fileno())
             self._sock.close()
+            self._queue.clear()
 
     def _end(self, why: str) -> None:
         if self._open:
@@ -135,9 +144,12 @@ class Channel:
             sent = self._sock.send(self._queue)
         except BlockingIOError:
             sent = 0
-        except OSError as error:
-            self._end(error.strerror or "closed")
-            return
+        except OSError:
+            # Nobody reads any more, but what was said before is still to be heard; reading will
+            # find the end.
+            self._nobody_reads = True
+            self._queue.clear()
+            sent = 0
         del self._queue[:sent]
         if self._queue:
             self._loop.add_writer(self._sock.fileno(), self._flush)
@@ -166,6 +178,8 @@ class Channel:
             return False
         try:
             for head, tail in self._decoder.feed(data):
+                if not self._open:
+                    return False  # closed by what the frame before had it do
                 self._on_message(head, tail)
         except ChannelBroken as error:
             self._end(str(error))
