@@ -299,7 +299,8 @@ async def test_silence_ends_a_connection_from_the_relays_side_and_in_time(idle_m
         assert await stage.receive(client) == b"still here"
         silent_ms = (monotonic() - spoke) * 1000
         assert silent_ms > idle_ms - 5, "closed too early"
-        assert silent_ms < idle_ms + 60, "closed too late (two slots, and a busy machine)"
+        # Two slots are 4 and 6 ms here; the rest is room for a busy machine.
+        assert silent_ms < idle_ms + 150, "closed too late"
         assert stage.relay.statistics().idle_closed == 1
 
 
@@ -404,6 +405,50 @@ async def test_the_least_loaded_backend_is_picked_as_connections_come_and_go() -
             stage.client()
         statistics = await stage.until(lambda now: now.accepted == 8)
         assert statistics.picks == {0: 4, 1: 2, 2: 2}
+
+
+def hold(loop_name: str, wanted: int) -> tuple[int, RelayStatistics, RelayStatistics]:
+    """Open many connections, speak over each, close them all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = min(wanted, (hard - 100) // 2)
+    listener = open_listener(BACKEND, 0, backlog=4096)
+    plan = RelayPlan(loop=loop_name, backends=(listener.getsockname(),))
+    with RelayProcess(plan) as relay:
+        before = relay.ask("descriptors")
+        clients, backends = [], []
+        for number in range(wanted):
+            clients.append(socket.create_connection(relay.front, timeout=20))
+            clients[-1].sendall(number.to_bytes(4, "big"))
+            while (accepted := listener_accepts(listener)) is not None:
+                backends.append(accepted)
+        while len(backends) < wanted:
+            if (accepted := listener_accepts(listener)) is not None:
+                backends.append(accepted)
+        held = relay.ask("statistics")
+        for backend in backends:  # each says back what it heard
+            backend.sendall(backend.recv(4))
+        for number, client in enumerate(clients):
+            assert int.from_bytes(client.recv(4), "big") == number
+            client.close()
+        for backend in backends:
+            assert backend.recv(1) == b""
+            backend.close()
+        while not relay.ask("idle"):
+            pass
+        assert relay.ask("descriptors") == before
+        closed = relay.ask("statistics")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted, held, closed
+
+
+@pytest.mark.namespace
+@pytest.mark.slow
+def test_thousands_are_held_and_end_cleanly() -> None:
+    wanted, held, closed = in_namespace(hold, "uvloop", 9_000)
+    assert held.active == wanted
+    assert (closed.active, closed.resets, closed.refused) == (0, 0, 0)
+    assert closed.bytes_up == closed.bytes_down == 4 * wanted
 
 
 def exhaust_descriptors(loop_name: str) -> tuple[RelayStatistics, RelayStatistics]:
