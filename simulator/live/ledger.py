@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import mmap
+import struct
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from simulator.records import CONNECTION_COLUMNS, PLAN_COLUMNS, SERVICE_COLUMNS
@@ -56,7 +57,10 @@ def map_column(path: Path, dtype: str, *, writable: bool) -> Column:
     if found != dtype:
         raise ValueError(f"{path.name} holds {found}, not {dtype}")
     code = _CODES[dtype]
-    return memoryview(mapped)[offset:].cast(code)[:rows]
+    end = offset + rows * struct.calcsize(code)
+    if len(mapped) < end:
+        raise ValueError(f"{path.name} is cut short: {len(mapped)} bytes, not {end}")
+    return memoryview(mapped)[offset:end].cast(code)
 
 
 class Ledger:
