@@ -10,7 +10,7 @@ import asyncio
 import os
 import resource
 import traceback
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.clock import monotonic_ns
@@ -26,8 +26,22 @@ _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 PAUSE_NS: Final = 1_000_000_000
 
 
-def _rss_bytes() -> int:
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE_BYTES
+class _OwnMemory:
+    """This process's resident memory, from a file that stays open.
+
+    A role that has run out of descriptors must go on reporting: that is when people look.
+    """
+
+    def __init__(self) -> None:
+        self._descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def rss_bytes(self) -> int:
+        """Resident set in bytes. Source: proc_pid_statm(5)."""
+        return int(os.pread(self._descriptor, 128, 0).split()[1]) * _PAGE_BYTES
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
 
 
 class Role:
@@ -46,6 +60,7 @@ class Role:
         self._finished = loop.create_future()
         self._last_tick_ns = monotonic_ns()
         self._ticking: asyncio.TimerHandle | None = None
+        self._memory: _OwnMemory | None = None
         self.channel = Channel(loop, sock, self._on_frame, self._on_end)
 
     # What a subclass fills in.
@@ -78,15 +93,16 @@ class Role:
 
     async def run(self) -> None:
         """Be ready, serve until told to quit, say last words."""
-        ready = await self.prepare()
-        self.channel.send({"is": "ready", "pid": outer_pid(), **ready})
-        self._ticking = self.loop.call_later(TICK_S, self._tick)
-        try:
-            await self._finished
-        finally:
-            if self._ticking is not None:
-                self._ticking.cancel()
-            self.channel.close()
+        with closing(_OwnMemory()) as self._memory:
+            ready = await self.prepare()
+            self.channel.send({"is": "ready", "pid": outer_pid(), **ready})
+            self._ticking = self.loop.call_later(TICK_S, self._tick)
+            try:
+                await self._finished
+            finally:
+                if self._ticking is not None:
+                    self._ticking.cancel()
+                self.channel.close()
 
     def usage(self) -> Message:
         """CPU, memory and descriptors of this process."""
@@ -94,7 +110,7 @@ class Role:
         return {
             "user_ns": round(used.ru_utime * 1e9),
             "system_ns": round(used.ru_stime * 1e9),
-            "rss_bytes": _rss_bytes(),
+            "rss_bytes": self._memory.rss_bytes() if self._memory is not None else 0,
         }
 
     def _tick(self) -> None:
