@@ -1,0 +1,274 @@
+"""`portchurn run` as a user has it: streams, exit codes, errors that say what would be right."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from simulator.cli.run import StopRequests
+from simulator.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
+from simulator.store.read import list_runs
+from tests.support.command import Running, portchurn, run_json, write_scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCENARIO = """\
+title: A short one
+kernel: {port_range: 50000-50999, time_wait: 500ms}
+backends: {count: 2}
+traffic:
+  - {name: only, for: 500ms, arrivals: {constant: 100/s}}
+grace: 1s
+"""
+VARIANTS = f"""{SCENARIO}
+variants:
+  one: {{backends.count: 1}}
+  three: {{backends.count: 3}}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    return write_scenario(tmp_path / "short.yaml", SCENARIO)
+
+
+@pytest.fixture
+def variants(tmp_path: Path) -> Path:
+    return write_scenario(tmp_path / "variants.yaml", VARIANTS)
+
+
+def assert_one_message(err: str) -> None:
+    """An error is told to its reader, not to a programmer."""
+    assert err.strip()
+    assert "Traceback" not in err
+
+
+def test_help_names_the_exit_codes_and_every_option() -> None:
+    done = portchurn("run", "--help")
+    assert done.code == 0
+    assert done.err == ""
+    for word in ("--set", "--seed", "--results", "--variant", "--output", "--quiet", "--loop"):
+        assert word in done.out
+    said = " ".join(done.out.split())
+    assert "3 this machine cannot do it, 4 a threshold failed" in said
+
+
+def test_an_unknown_variant_names_those_there_are(variants: Path, scenario: Path) -> None:
+    done = portchurn("run", variants, "--variant", "two")
+    assert (done.code, done.out) == (2, "")
+    assert "has no variant named two; it has: one, three" in done.err
+    done = portchurn("run", scenario, "--variant", "two")
+    assert (done.code, done.out) == (2, "")
+    assert "has no variants, so --variant two names nothing" in done.err
+
+
+def test_a_misspelt_key_is_shown_where_it_stands(tmp_path: Path) -> None:
+    file = write_scenario(tmp_path / "typo.yaml", SCENARIO.replace("count", "cuont"))
+    done = portchurn("run", file, "--results", tmp_path / "results")
+    assert (done.code, done.out) == (2, "")
+    assert f"{file}:3:12: backends.cuont: " in done.err
+    assert "count" in done.err
+    assert_one_message(done.err)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_plan_that_does_not_fit_is_refused_with_its_arithmetic(
+    scenario: Path, tmp_path: Path
+) -> None:
+    more = ("--set", "traffic.0.arrivals.constant=10000/s", "--set", "traffic.0.requests=10000")
+    done = portchurn("run", scenario, *more, "--results", tmp_path / "results")
+    assert (done.code, done.out) == (3, "")
+    assert "50,000,000 requests; 20,000,000 are the most" in done.err
+    assert "only: 10,000/s x 500ms = 5,000 connections x 10000 requests" in done.err
+    assert_one_message(done.err)
+    assert not (tmp_path / "results").exists()
+
+
+def test_results_that_cannot_be_kept_are_refused(scenario: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    done = portchurn("run", scenario, "--results", tmp_path / "taken")
+    assert (done.code, done.out) == (3, "")
+    assert "is not a folder; name another with --results" in done.err
+    assert_one_message(done.err)
+
+
+# Whole runs.
+
+
+@pytest.mark.namespace
+def test_results_go_to_stdout_and_progress_to_stderr(scenario: Path, tmp_path: Path) -> None:
+    done = portchurn("run", scenario, "--results", tmp_path / "results")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith("Nothing ran out: 50 of 50 connections succeeded")
+    assert lines[-1].startswith("Results: ")
+    assert not done.out.endswith("\n\n")
+    assert done.err.startswith("A short one\n")
+    assert "asked" in done.err
+    assert "Nothing ran out" not in done.err
+
+
+@pytest.mark.namespace
+def test_one_run_as_json_is_its_summary(scenario: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    done = portchurn("run", scenario, "--results", results, "--output", "json", "--quiet")
+    assert done.code == 0
+    assert done.err == ""
+    summary = done.json
+    assert summary["schema"] == "portchurn.summary/1"
+    assert summary["attempts"]["ok"] == 50
+    stored = json.loads((results / "latest" / "summary.json").read_text())
+    assert {**stored, "path": summary["path"]} == summary
+
+
+@pytest.mark.namespace
+def test_all_variants_as_json_are_a_list_and_one_is_not(variants: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    code, summaries = run_json(variants, "--results", results)
+    assert code == 0
+    assert [one["variant"] for one in summaries] == ["one", "three"]
+    assert [one["backends"]["count"] for one in summaries] == [1, 3]
+    assert len(list_runs(results)) == 2
+
+
+@pytest.mark.namespace
+def test_variants_are_shown_side_by_side_with_their_folders(variants: Path, tmp_path: Path) -> None:
+    done = portchurn("run", variants, "--results", tmp_path / "results", "--quiet")
+    assert done.code == 0
+    assert "Side by side" in done.out
+    assert "\n\n\n" not in done.out
+    assert [line.split()[0] for line in done.out.splitlines()[-2:]] == ["Results:", "Results:"]
+
+
+@pytest.mark.namespace
+def test_a_threshold_that_fails_is_code_4(tmp_path: Path) -> None:
+    text = SCENARIO + 'thresholds: ["ok == 49", "failed == 0"]\n'
+    file = write_scenario(tmp_path / "strict.yaml", text)
+    done = portchurn("run", file, "--results", tmp_path / "results", "--quiet")
+    assert done.code == 4
+    assert "ok == 49" in done.out
+    assert "measured 50" in done.out
+
+
+@pytest.mark.namespace
+def test_both_loops_count_the_same(scenario: Path, tmp_path: Path) -> None:
+    counts: list[Any] = []
+    for loop in ("asyncio", "uvloop"):
+        code, (summary,) = run_json(scenario, "--results", tmp_path / loop, "--loop", loop)
+        assert code == 0
+        counts.append((summary["attempts"], summary["backends"]["picks"]))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.namespace
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_reader_who_leaves_early_gets_no_traceback(
+    scenario: Path, tmp_path: Path, output: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "simulator", "run", scenario, "--output", output),
+                *("--results", tmp_path / "results", "--quiet"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.stderr == ""
+    assert done.returncode == EXIT_INTERRUPTED
+    (kept,) = list_runs(tmp_path / "results")
+    assert kept.status == "complete"
+
+
+# Stopping.
+
+
+@pytest.mark.namespace
+def test_stopping_variants_begins_no_further_one(tmp_path: Path) -> None:
+    file = write_scenario(tmp_path / "long.yaml", VARIANTS.replace("500ms, arr", "30s, arr"))
+    run = Running(file, tmp_path / "results").wait_until_running()
+    run.process.send_signal(signal.SIGINT)
+    done = run.finish()
+    assert done.code == EXIT_INTERRUPTED
+    assert "Stopping: no new connections" in done.err
+    (only,) = list_runs(tmp_path / "results")
+    assert (only.variant, only.status) == ("one", "complete")
+
+
+@pytest.mark.namespace
+def test_on_a_terminal_the_word_of_stopping_stands_above_the_picture(tmp_path: Path) -> None:
+    file = write_scenario(tmp_path / "long.yaml", SCENARIO.replace("500ms, arr", "30s, arr"))
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "simulator", "run", file),
+                *("--results", tmp_path / "results"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+        )
+        os.close(theirs)
+        shown = read_until(ours, b"running only")
+        process.send_signal(signal.SIGINT)
+        shown += read_until(ours, None)
+        assert process.wait(30) == EXIT_INTERRUPTED
+    finally:
+        os.close(ours)
+    # The picture is taken away before the line is written, and drawn again below it.
+    before, _, after = shown.partition(b"Stopping: no new connections, saving.")
+    assert before.endswith(b"\x1b[2K")
+    assert b"A short one" in after
+
+
+def read_until(terminal: int, word: bytes | None) -> bytes:
+    """What a terminal was sent, until a word came or, without one, its writer ended."""
+    shown = b""
+    while word is None or word not in shown:
+        try:
+            data = os.read(terminal, 1 << 16)
+        except OSError:  # EIO: nobody holds the other side
+            break
+        if not data:
+            break
+        shown += data
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("signals", "level", "code"),
+    [
+        ([], 0, 0),
+        ([signal.SIGINT], 1, EXIT_INTERRUPTED),
+        ([signal.SIGHUP], 1, EXIT_INTERRUPTED),
+        ([signal.SIGTERM], 1, EXIT_TERMINATED),
+        ([signal.SIGTERM, signal.SIGINT], 2, EXIT_TERMINATED),
+        ([signal.SIGINT] * 5, 2, EXIT_INTERRUPTED),
+    ],
+)
+def test_the_first_signal_names_the_code_and_is_answered_once(
+    signals: list[signal.Signals], level: int, code: int
+) -> None:
+    stop = StopRequests()
+    said: list[str] = []
+    stop.say = said.append
+    for number in signals:
+        stop._ask(number)
+    assert (stop.level(), stop.exit_code) == (level, code)
+    assert len(said) == min(1, len(signals))
