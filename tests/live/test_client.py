@@ -275,3 +275,35 @@ async def test_a_stop_leaves_what_is_not_due_as_not_sent(tmp_path: Path) -> None
     assert counts[Outcome.NOT_SENT_STOPPED] > 0
     assert counts[Outcome.OK] + counts[Outcome.NOT_SENT_STOPPED] == 1000
     assert set(rows["sent_ns"][rows["outcome"] == Outcome.NOT_SENT_STOPPED]) == {NOT_YET}
+
+
+async def test_an_answered_connection_waits_for_the_balancers_own_idle_timeout(
+    tmp_path: Path,
+) -> None:
+    async def idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(REQUEST.size)
+        writer.write(ANSWER.pack(ANSWER_MAGIC, 0, 0))
+        asyncio.get_running_loop().call_later(0.25, writer.close)
+        await reader.read()
+
+    async with front(idle) as where:
+        columns = requests_plan(3)
+        rows = await generate(tmp_path, where, columns, close="balancer", timeout_ns=100 * MS)
+    assert set(rows["outcome"]) == {Outcome.OK}
+    assert (rows["closed_ns"] - rows["answered_ns"] >= 200 * MS).all()
+
+
+async def test_a_backend_that_does_not_close_after_its_last_answer_is_given_up(
+    tmp_path: Path,
+) -> None:
+    async def stays(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(REQUEST.size)
+        asyncio.get_running_loop().call_later(0.15, writer.write, ANSWER.pack(ANSWER_MAGIC, 0, 0))
+        await reader.read()
+
+    async with front(stays) as where:
+        columns = requests_plan(3)
+        rows = await generate(tmp_path, where, columns, close="backend", timeout_ns=200 * MS)
+    assert set(rows["outcome"]) == {Outcome.FAILED}
+    assert set(rows["error"]) == {Ending.TIMEOUT}
+    assert (rows["closed_ns"] - rows["answered_ns"] >= 200 * MS).all()  # a wait of its own

@@ -154,3 +154,21 @@ def test_a_terminal_that_went_away_ends_only_the_showing() -> None:
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_the_engine_is_told_what_the_user_asked_for(level: int) -> None:
     assert LiveDisplay(title="x", stop=lambda: level, quiet=True).stop_level() == level
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_is_said_is_shown_even_when_progress_is_not(quiet: bool) -> None:
+    console = screen(terminal=False)
+    with LiveDisplay(title="x", console=console, quiet=quiet) as display:
+        display.say("Stopping [now]")
+    assert written(console) == "Stopping [now]\n"
+
+
+def test_what_is_said_takes_the_picture_away_first_and_draws_it_again_below() -> None:
+    console = screen()
+    with LiveDisplay(title="the picture", console=console) as display:
+        display.show(progress())
+        display.say("Stopping")
+        before, _, after = written(console).partition("Stopping")
+        assert before.endswith("\x1b[2K")
+        assert "the picture" in after

@@ -228,3 +228,18 @@ def test_an_error_of_the_disk_cuts_the_stream_back_to_its_last_whole_line(tmp_pa
     assert os.strerror(errno.EFBIG) in done.stdout
     [stream] = (tmp_path / "r").glob("by-hand/*/events.jsonl")
     assert [json.loads(line)["t_ns"] for line in stream.read_text().splitlines()] == [0, 1]
+
+
+def test_a_run_that_is_discarded_was_never_there(tmp_path: Path) -> None:
+    with RunBuilder().planned([0]).write(tmp_path) as writer:
+        writer.line("events", {"t_ns": -1, "event": "began"})
+        writer.discard()
+    assert not writer.folder.exists()
+    assert not (tmp_path / "latest").is_symlink()
+
+
+def test_discarding_a_run_leaves_the_link_to_a_newer_one(tmp_path: Path) -> None:
+    made = RunBuilder().planned([0])
+    with made.write(tmp_path) as older, made.write(tmp_path) as newer:
+        older.discard()
+    assert (tmp_path / "latest").resolve() == newer.folder.resolve()
