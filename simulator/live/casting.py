@@ -145,11 +145,6 @@ def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
 
 def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]:
     clients = scenario.clients
-    ends = []
-    end = 0
-    for phase in scenario.traffic:
-        end += phase.for_ns
-        ends.append(end)
     return [
         RoleSpec(
             kind="client",
@@ -169,7 +164,6 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
                 hold_phases=tuple(
                     at for at, phase in enumerate(scenario.traffic) if phase.hold is not None
                 ),
-                phase_end_ns=tuple(ends),
             ),
             descriptors=clients.descriptors,
             loop=loop,

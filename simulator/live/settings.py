@@ -40,7 +40,6 @@ class BackendRole:
     allocator: str
     first: int  # listen range, 0 where the kernel picks
     last: int
-    permanent_ports: tuple[int, ...] = ()  # one per id for allocator `permanent`
     seed: int = 0
     backlog: int = 4096
     accept_every_ns: int = 0
@@ -78,7 +77,6 @@ class ClientRole:
     timeout_ns: int
     seed: int
     hold_phases: tuple[int, ...] = ()
-    phase_end_ns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
