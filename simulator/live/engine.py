@@ -166,7 +166,7 @@ class _Conductor:
             mode=roster.started["mode"],
             init=roster.started["init"],
             pids={one.name: (one.ready or {}).get("pid") for one in roster.members},
-            crew_ready_ns=self._ready_ns(roster.started["at_ns"]),
+            crew_ready_ns=self._ready_ns(roster.begun_ns),
         )
         logbook.event("sysctls", values=roster.started["sysctls"])
         begins_ns = 0
@@ -176,7 +176,7 @@ class _Conductor:
         logbook.begin_leases(roster.of("backend"), scenario.backends.ports)
 
     def _ready_ns(self, begin_ns: int) -> dict[str, int]:
-        """How long after PID 1's word each kind of role was ready, in ns (latest of its kind)."""
+        """How long after the crew's start each kind of role was ready, in ns (latest of its kind)."""
         latest: dict[str, int] = {}
         for one in self._roster.members:
             waited = (one.ready or {})["at_ns"] - begin_ns

@@ -93,12 +93,14 @@ class Roster:
 
     Attributes:
         members: in the order of ``settings.roles``.
+        begun_ns: monotonic time at which the crew's first process was started.
         started: what PID 1 of the namespaces said of itself, None until it did.
         has_ended: whether PID 1 is gone.
     """
 
     def __init__(self, settings: CrewSettings, folder: Path, listener: Listener) -> None:
         self.members = [Member(spec) for spec in settings.roles]
+        self.begun_ns = 0
         self.started: Message | None = None
         self.has_ended = False
         self._settings = settings
@@ -133,6 +135,7 @@ class Roster:
                 here, there = socket.socketpair()
                 near.append(ours.enter_context(here))
                 far.append(theirs.enter_context(there))
+            self.begun_ns = monotonic_ns()
             self._process = self._start_process([one.fileno() for one in far])
             control = Channel(loop, near[0], self._on_control, self._on_control_end)
             self._control = control
