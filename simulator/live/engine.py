@@ -176,7 +176,7 @@ class _Conductor:
         logbook.begin_leases(roster.of("backend"), scenario.backends.ports)
 
     def _ready_ns(self, begin_ns: int) -> dict[str, int]:
-        """How long after the crew's start each kind of role was ready, in ns (latest of its kind)."""
+        """How long after its start the crew had each kind of role ready, in ns (the latest)."""
         latest: dict[str, int] = {}
         for one in self._roster.members:
             waited = (one.ready or {})["at_ns"] - begin_ns
