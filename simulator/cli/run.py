@@ -93,6 +93,7 @@ class StopRequests:
     help="Event loop of every process of the run.",
 )
 def command(  # noqa: PLR0913 - one argument for each option
+    *,
     file: Path,
     overrides: tuple[str, ...],
     seed: int | None,

@@ -18,6 +18,7 @@ from simulator.measure.evidence import gather, kernel_counters
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
 from simulator.measure.phases import phase_table, rates_per_s
+from simulator.measure.port_use import port_use
 from simulator.measure.roles import cpu_table, memory_table
 from simulator.measure.thresholds import evaluate
 from simulator.measure.validity import find_doubts, notes
@@ -67,7 +68,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "attempts": attempts.as_dict(),
         "rates_per_s": rates_per_s(run),
         "latency_ns": latency_table(run),
-        "hops": [facts.as_dict() for facts in hops],
+        "hops": [facts.as_dict() | {"port_use": port_use(run, facts.hop)} for facts in hops],
         "connections": _connections(run, peak),
         "backends": backend_table(run),
         "cpu": cpu_table(run),
