@@ -14,12 +14,12 @@ from simulator.measure.accounting import count_attempts
 from simulator.measure.attribution import find_causes
 from simulator.measure.backends import backend_table, endpoints
 from simulator.measure.connect_cost import connect_cost_by_hop
-from simulator.measure.evidence import gather, kernel_counters
+from simulator.measure.evidence import gather
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
 from simulator.measure.phases import phase_table, rates_per_s
 from simulator.measure.port_use import port_use
-from simulator.measure.roles import cpu_table, memory_table
+from simulator.measure.roles import cpu_table, kernel_counters, memory_table
 from simulator.measure.thresholds import evaluate
 from simulator.measure.validity import find_doubts, notes
 from simulator.measure.verdict import decide
