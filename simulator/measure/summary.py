@@ -19,6 +19,7 @@ from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
 from simulator.measure.phases import phase_table, rates_per_s
 from simulator.measure.port_use import port_use
+from simulator.measure.recovery import recoveries
 from simulator.measure.roles import cpu_table, kernel_counters, memory_table
 from simulator.measure.thresholds import evaluate
 from simulator.measure.validity import find_doubts, notes
@@ -71,6 +72,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "hops": [facts.as_dict() | {"port_use": port_use(run, facts.hop)} for facts in hops],
         "connections": _connections(run, peak),
         "backends": backend_table(run),
+        "recoveries": recoveries(run),
         "cpu": cpu_table(run),
         "memory": memory_table(run),
         "phases": phase_table(run),
