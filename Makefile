@@ -63,6 +63,8 @@ bench: setup ## CPU of one relayed connection, beside HAProxy where it is instal
 docs: setup-dev ## write the generated pages again
 	$(BIN)/python -m simulator.scenario.reference > docs/scenario.md.new
 	mv docs/scenario.md.new docs/scenario.md
+	$(BIN)/python -m simulator.measure.summary_schema > docs/summary.schema.json.new
+	mv docs/summary.schema.json.new docs/summary.schema.json
 
 clean: ## remove .venv and caches; results stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@ value or a folder, never a live object.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import (
@@ -21,12 +21,13 @@ from simulator.kernel.limits import read_machine
 from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.measure.summary import summarize
 from simulator.preflight.examine import examine
+from simulator.seeds import pure_random, stream_key
 from simulator.store.read import load_run
 from simulator.store.write import create_run
 from simulator.traffic.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from simulator.engine import Engine, Watch
@@ -72,6 +73,39 @@ def questions(loaded: Loaded, only: str | None = None) -> list[Question]:
         for variant in loaded.variants
         if only is None or variant.name == only
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One run of a series: the question, and the round of the series that asks it."""
+
+    block: int
+    question: Question
+
+
+def turns(asked: Sequence[Question], repeat: int, *, vary_seed: bool = False) -> Iterator[Turn]:
+    """Every run of a series, in blocks that hold each question once, in an order drawn for each.
+
+    What drifts while a series runs, such as heat or a neighbour, then meets all variants alike
+    and not always the same one first. The runs of one block share a seed, so that they can be
+    compared as pairs; it is the scenario's own in every block unless `vary_seed` asks for others.
+    The order comes from the scenario's seed.
+
+    Args:
+        asked: the questions; a single round keeps their order.
+        repeat: rounds, at least 1.
+        vary_seed: draw another plan for each round after the first.
+    """
+    for block in range(repeat):
+        order = list(asked)
+        if repeat > 1:
+            pure_random(asked[0].scenario.seed, "turns", block).shuffle(order)
+        for question in order:
+            if vary_seed and block:
+                seed = stream_key(question.scenario.seed, "repeat", block) >> 65
+                scenario = question.scenario.model_copy(update={"seed": seed})
+                question = replace(question, scenario=scenario)  # noqa: PLW2901 - the same one
+            yield Turn(block=block, question=question)
 
 
 def exit_code(summary: dict[str, Any]) -> int:

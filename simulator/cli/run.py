@@ -30,7 +30,7 @@ from simulator.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.experiment import Answer, Question
+    from simulator.experiment import Answer, Turn
 
 
 class StopRequests:
@@ -75,6 +75,14 @@ class StopRequests:
     help="Folder that keeps the runs.",
 )
 @click.option("--variant", help="Run only this variant of the scenario.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Run everything so often, variants in turn, and give medians; intervals from 5 on.",
+)
+@click.option("--vary-seed", is_flag=True, help="With --repeat: another plan in each round.")
 @output_option
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option(
@@ -84,12 +92,15 @@ class StopRequests:
     show_default=True,
     help="Event loop of every process of the run.",
 )
-def command(
+def command(  # noqa: PLR0913 - one argument for each option
+    *,
     file: Path,
     overrides: tuple[str, ...],
     seed: int | None,
     results: Path,
     variant: str | None,
+    repeat: int,
+    vary_seed: bool,
     output: str,
     quiet: bool,
     loop: str,
@@ -101,9 +112,11 @@ def command(
     is wrong, 3 this machine cannot do it, 4 a threshold failed, 5 the measurement is not valid,
     6 results are incomplete, 130 interrupted.
     """
-    from simulator.experiment import questions
+    from simulator.experiment import questions, turns
     from simulator.scenario.load import load_file
 
+    if vary_seed and repeat == 1:
+        raise UsageError("--vary-seed changes the rounds of a series; give --repeat 5 or more too")
     loaded = load_file(file, overrides=overrides, seed=seed)
     asked = questions(loaded, variant)
     if not asked:
@@ -113,13 +126,16 @@ def command(
         raise UsageError(f"{file} has no variants, so --variant {variant} names nothing")
     stop = StopRequests()
     try:
-        answers = _run_on(loop, asked, stop, results, quiet=quiet)
+        series = list(turns(asked, repeat, vary_seed=vary_seed))
+        answers = _run_on(loop, series, stop, results, quiet=quiet)
     except RunFailed as failure:
         if stop.level() < 2:
             raise
         click.echo(str(failure), err=True)  # ended before it began, because it was asked to
         sys.exit(stop.exit_code)
-    if output == "json":
+    if repeat > 1:
+        _print_series(series, answers, loaded.scenario.seed, output)
+    elif output == "json":
         _print_json(answers)
     else:
         _print_text(answers)
@@ -130,17 +146,17 @@ def command(
 
 
 def _run_on(
-    loop: str, asked: list[Question], stop: StopRequests, results: Path, *, quiet: bool
+    loop: str, series: list[Turn], stop: StopRequests, results: Path, *, quiet: bool
 ) -> list[Answer]:
     """Run everything on an event loop of the kind that the crew is given too."""
     from simulator.live.role import new_loop
 
     with asyncio.Runner(loop_factory=lambda: new_loop(loop)) as runner:
-        return runner.run(_run_all(asked, stop, results, quiet=quiet, loop=loop))
+        return runner.run(_run_all(series, stop, results, quiet=quiet, loop=loop))
 
 
 async def _run_all(
-    asked: list[Question], stop: StopRequests, results: Path, *, quiet: bool, loop: str
+    series: list[Turn], stop: StopRequests, results: Path, *, quiet: bool, loop: str
 ) -> list[Answer]:
     from simulator.experiment import answer
     from simulator.live.engine import KernelEngine
@@ -148,10 +164,14 @@ async def _run_all(
 
     stop.install(asyncio.get_running_loop())
     answers: list[Answer] = []
-    for question in asked:
+    rounds = series[-1].block + 1
+    for turn in series:
+        question = turn.question
         title = question.scenario.title
         if question.variant:
             title = f"{title} [{question.variant}]"
+        if rounds > 1:
+            title = f"{title}, round {turn.block + 1} of {rounds}"
         with LiveDisplay(title=title, stop=stop.level, quiet=quiet) as display:
             stop.say = display.say
             answers.append(
@@ -166,6 +186,27 @@ def _print_json(answers: list[Answer]) -> None:
     summaries: list[dict[str, Any]] = [{**one.summary, "path": str(one.folder)} for one in answers]
     shown: Any = summaries[0] if len(summaries) == 1 else summaries
     click.echo(json.dumps(shown, indent=1))
+
+
+def _print_series(series: list[Turn], answers: list[Answer], seed: int, output: str) -> None:
+    """Medians over the runs of a series; one that was stopped early has fewer answers."""
+    from simulator.measure.repeats import Repeat, repeats
+    from simulator.report.repeats_text import repeats_text
+
+    runs = [
+        Repeat(block=turn.block, path=_shown(one.folder), summary=one.summary)
+        for turn, one in zip(series, answers, strict=False)
+    ]
+    table = repeats(runs, seed=seed)
+    if output == "json":
+        click.echo(json.dumps(table, indent=1))
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    click.echo(repeats_text(table, width=width, color=color), nl=False)
+    click.echo()
+    for run in runs:
+        click.echo(f"Results: {run.path}")
 
 
 def _print_text(answers: list[Answer]) -> None:

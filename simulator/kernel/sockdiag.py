@@ -27,7 +27,11 @@ _RECEIVE_BYTES: Final = 1 << 18
 
 ESTABLISHED: Final = 1
 SYN_SENT: Final = 2
+#: Closed here and not yet there; an orphan in FIN_WAIT2 is a small TIME_WAIT-like entry.
+FIN_WAIT: Final = (4, 5)
 TIME_WAIT: Final = 6
+#: Closed there and not yet here.
+CLOSE_WAIT: Final = 8
 LISTEN: Final = 10
 STATE_NAMES: Final = {
     1: "established",

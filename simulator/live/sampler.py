@@ -24,7 +24,9 @@ from simulator.kernel.counters import read_counters, read_time_wait_count
 from simulator.kernel.sockdiag import (
     ALL_STATES,
     BOUND,
+    CLOSE_WAIT,
     ESTABLISHED,
+    FIN_WAIT,
     LISTEN,
     TIME_WAIT,
     WITH_BOUND,
@@ -160,6 +162,9 @@ class HopCounter:
             "established": established,
             "time_wait": waiting,
             "other": len(state) - established - waiting,
+            # Part of `other`: ends of connections that one side closed and the other did not.
+            "fin_wait": int(np.isin(state, FIN_WAIT).sum()),
+            "close_wait": int((state == CLOSE_WAIT).sum()),
         }
 
     def _worst(self, table: SocketTable, chosen: Array, groups: _Groups) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.measure.port_use import evenness
 from simulator.measure.roles import last_counters, sum_by_key
 
 if TYPE_CHECKING:
@@ -64,11 +65,16 @@ def backend_table(run: Run) -> dict[str, Any]:
     """``backends`` of a summary."""
     ports, picks = ports_by_backend(run), picks_by_backend(run)
     count = run.scenario.backends.count
+    counts = np.array([picks.get(str(index), 0) for index in range(count)], dtype=np.int64)
     return {
         "count": count,
         "ports": ports,
         "moves": sum(len(had) - 1 for had in ports.values()),
         "lost_races": sum(int(lease.get("lost_races") or 0) for lease in leases(run)),
         "picks": picks,
-        "jain": jain_index([picks.get(str(index), 0) for index in range(count)]),
+        "jain": jain_index(counts.tolist()),
+        # Even shares are the ideal: what each would have had, and chi-square against it for each
+        # degree of freedom (1 = as uneven as drawn at random).
+        "picks_ideal": float(counts.sum()) / count,
+        "picks_dispersion": evenness(counts)["dispersion"],
     }

@@ -6,7 +6,6 @@ is decided here, error by error, and by nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,11 +14,20 @@ import numpy as np
 from simulator.measure.hops import HopFacts, bind_conflict, ran_out
 from simulator.measure.latency import mean_hold_s
 from simulator.measure.phases import peak_asked_per_s
-from simulator.measure.roles import last_counters, sum_by_key
+from simulator.measure.roles import kernel_counters, last_counters, sum_by_key
+from simulator.measure.waiting import (
+    IdleCuts,
+    Unanswered,
+    idle_cuts,
+    request_gap_ns,
+    unanswered,
+)
 from simulator.preflight.hops import source_of
 from simulator.records import Call, Hop, error_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from simulator.engine import Run
     from simulator.measure.accounting import Attempts
     from simulator.measure.attribution import Causes
@@ -65,6 +73,9 @@ class Evidence:
         asked_per_s: the rate asked for, and at its peak.
         hold_s: how long connections stayed open, in the mean.
         peak_concurrent: the most connections open at once.
+        unanswered: connections that stood and got no answer, None without any.
+        idle_cuts: connections cut while they rested, None without any.
+        request_gap_ns: planned time between two requests of a connection, 0 without any.
     """
 
     scenario: Scenario
@@ -83,6 +94,9 @@ class Evidence:
     asked_per_s: float
     hold_s: float
     peak_concurrent: int
+    unanswered: Unanswered | None
+    idle_cuts: IdleCuts | None
+    request_gap_ns: int
 
     def share(self, code: str) -> float:
         """Share of the connections taken up that a cause made fail."""
@@ -139,16 +153,6 @@ def _dropped(counters: Mapping[str, int]) -> int:
     return max(counters.get("TcpExt.ListenOverflows", 0), counters.get("TcpExt.ListenDrops", 0))
 
 
-def kernel_counters(run: Run) -> dict[str, int]:
-    """The kernel's counters over the run, from the last sample or event that told them."""
-    for source in (run.events, run.samples):
-        for record in reversed(source):
-            told = record.get("counters", record.get("values"))
-            if isinstance(told, Mapping) and record.get("event", "counters") == "counters":
-                return {str(name): int(value) for name, value in told.items()}
-    return {}
-
-
 def _starved_roles(run: Run) -> dict[str, int]:
     found = {}
     for role in ("balancer", "backend"):
@@ -184,6 +188,20 @@ def _client_backends(run: Run, causes: Causes) -> dict[str, list[int]]:
     return found
 
 
+def _tell_apart(errors: dict[str, dict[str, int]], code: str, known: Mapping[str, int]) -> None:
+    """Move, in place, what is known to have another cause out of the failures without a name."""
+    unnamed = errors.get("failures", {})
+    for key, count in known.items():
+        moved = min(count, unnamed.get(key, 0))
+        if moved:
+            errors.setdefault(code, {})[key] = moved
+            unnamed[key] -= moved
+            if not unnamed[key]:
+                del unnamed[key]
+    if not unnamed:
+        errors.pop("failures", None)
+
+
 def gather(
     run: Run,
     *,
@@ -212,6 +230,9 @@ def gather(
     errors: dict[str, dict[str, int]] = {}
     for key, count in attempts.errors.items():
         errors.setdefault(cause_of(key, **rules), {})[key] = count
+    slow, cut = unanswered(run, causes), idle_cuts(run, causes)
+    _tell_apart(errors, "backend-slow", slow.errors if slow is not None else {})
+    _tell_apart(errors, "idle-timeout", cut.errors if cut is not None else {})
     cost = {code: sum(found.values()) for code, found in errors.items()}
     for reason in ("generator", "descriptors"):
         if attempts.not_sent.get(reason):
@@ -238,4 +259,7 @@ def gather(
         asked_per_s=peak_asked_per_s(run),
         hold_s=mean_hold_s(run),
         peak_concurrent=peak_concurrent,
+        unanswered=slow,
+        idle_cuts=cut,
+        request_gap_ns=request_gap_ns(run),
     )

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.measure.half_closed import half_closed
 from simulator.preflight.hops import client_hop, hop_budgets
 from simulator.records import OUT_OF_PORTS, Call, Ending, Hop
 from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from simulator.engine import Run
     from simulator.measure.attribution import Causes
@@ -43,6 +44,9 @@ class HopFacts:
         exhausted_at_ns: when a connection first found no port, None = never.
         worst: the worst group at exhaustion, or at the peak; see `docs/records.md`.
         sampled: whether any sample was taken.
+        time_wait_side: which ends kept more TIME_WAIT, ``connect`` or ``accept``: those that
+            closed first. Only connecting ends lose an ephemeral port by it. None = neither had any.
+        half_closed_peak: most connections that one side only had closed.
     """
 
     hop: Hop
@@ -56,6 +60,8 @@ class HopFacts:
     exhausted_at_ns: int | None
     worst: Mapping[str, Any] | None
     sampled: bool
+    time_wait_side: str | None
+    half_closed_peak: int
 
     def as_dict(self) -> dict[str, Any]:
         """The form in a summary."""
@@ -68,6 +74,8 @@ class HopFacts:
             "in_use_peak": self.in_use_peak,
             "established_peak": self.established_peak,
             "time_wait_peak": self.time_wait_peak,
+            "time_wait_side": self.time_wait_side,
+            "half_closed_peak": self.half_closed_peak,
             "distinct_ports": self.distinct_ports,
             "exhausted_at_s": None if at is None else at / NS_PER_S,
             "worst": None if self.worst is None else dict(self.worst),
@@ -129,13 +137,26 @@ def _ports_and_exhaustion(run: Run, hop: Hop, causes: Causes) -> tuple[int, int 
     return len(used), _first(rows["sent_ns"][causes.row], own)
 
 
+def _time_wait_side(samples: Sequence[Mapping[str, Any]]) -> str | None:
+    # What may be taken over again is TIME_WAIT all the same, when it is asked whose it is.
+    near = max(
+        (int(one["time_wait"]) + int(one.get("recyclable", 0)) for one in samples), default=0
+    )
+    ends = [one.get("accept_side") or {} for one in samples]
+    far = max((int(end.get("time_wait", 0)) for end in ends), default=0)
+    if not near and not far:
+        return None
+    return "connect" if near >= far else "accept"
+
+
 def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
     """Read one hop's facts from the records of a run."""
     [told] = [one for one in hop_budgets(run.scenario) if one.name == hop.label]
     groups = _worst_groups(run, hop)
-    budgets = [int(seen["budget"]) for _, seen in _hop_samples(run, hop)]
+    samples = list(_hop_samples(run, hop))
+    budgets = [int(seen["budget"]) for _, seen in samples]
     distinct, exhausted_at_ns = _ports_and_exhaustion(run, hop, causes)
-    sampled_ports = [int(seen.get("distinct_ports", 0)) for _, seen in _hop_samples(run, hop)]
+    sampled_ports = [int(seen.get("distinct_ports", 0)) for _, seen in samples]
 
     def peak(name: str) -> int:
         return max((int(group[name]) for _, group in groups), default=0)
@@ -152,6 +173,8 @@ def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
         exhausted_at_ns=exhausted_at_ns,
         worst=_telling(groups, exhausted_at_ns),
         sampled=bool(budgets),
+        time_wait_side=_time_wait_side([seen for _, seen in samples]),
+        half_closed_peak=half_closed(run, hop).peak,
     )
 
 

@@ -160,6 +160,17 @@ def _keep_alive(evidence: Evidence) -> list[Remedy]:
     ]
 
 
+def half_closed_remedies(facts: HopFacts) -> list[str]:
+    """What ends connections that one side only has closed."""
+    half = format_count(facts.half_closed_peak)
+    return [
+        (
+            f"let the accepting side close when it reads the end of the stream: {half} connections "
+            f"wait for that"
+        )
+    ]
+
+
 def queue_remedies(evidence: Evidence, hop: str) -> list[str]:
     """What keeps an accept queue from overflowing."""
     scenario = evidence.scenario

@@ -100,6 +100,16 @@ def sum_by_key(ticks: Sequence[Tick], counter: str) -> dict[str, int]:
     return total
 
 
+def kernel_counters(run: Run) -> dict[str, int]:
+    """The kernel's counters over the run, from the last sample or event that told them."""
+    for source in (run.events, run.samples):
+        for record in reversed(source):
+            told = record.get("counters", record.get("values"))
+            if isinstance(told, Mapping) and record.get("event", "counters") == "counters":
+                return {str(name): int(value) for name, value in told.items()}
+    return {}
+
+
 def cpu_table(run: Run) -> dict[str, float | None]:
     """``cpu`` of a summary."""
     table = {f"{role}_us_per_connection": cpu_us_per_connection(run, role) for role in _SERVED}

@@ -14,11 +14,13 @@ from simulator.measure.accounting import count_attempts
 from simulator.measure.attribution import find_causes
 from simulator.measure.backends import backend_table, endpoints
 from simulator.measure.connect_cost import connect_cost_by_hop
-from simulator.measure.evidence import gather, kernel_counters
+from simulator.measure.evidence import gather
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
 from simulator.measure.phases import phase_table, rates_per_s
-from simulator.measure.roles import cpu_table, memory_table
+from simulator.measure.port_use import port_use
+from simulator.measure.recovery import recoveries
+from simulator.measure.roles import cpu_table, kernel_counters, memory_table
 from simulator.measure.thresholds import evaluate
 from simulator.measure.validity import find_doubts, notes
 from simulator.measure.verdict import decide
@@ -67,9 +69,10 @@ def summarize(run: Run) -> dict[str, Any]:
         "attempts": attempts.as_dict(),
         "rates_per_s": rates_per_s(run),
         "latency_ns": latency_table(run),
-        "hops": [facts.as_dict() for facts in hops],
+        "hops": [facts.as_dict() | {"port_use": port_use(run, facts.hop)} for facts in hops],
         "connections": _connections(run, peak),
         "backends": backend_table(run),
+        "recoveries": recoveries(run),
         "cpu": cpu_table(run),
         "memory": memory_table(run),
         "phases": phase_table(run),

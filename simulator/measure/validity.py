@@ -15,7 +15,8 @@ import numpy as np
 from simulator.measure.histogram import Histogram
 from simulator.measure.latency import times_ns
 from simulator.measure.phases import measured, spans, stopped_at_ns
-from simulator.measure.roles import busiest_share, sampler_share
+from simulator.measure.roles import busiest_share, kernel_counters, sampler_share
+from simulator.measure.state_doubts import state_doubts
 from simulator.preflight.hops import client_hop, waits_ns
 from simulator.records import Hop, Outcome
 from simulator.units import NS_PER_S, format_count, format_ns
@@ -223,6 +224,13 @@ def machine_doubts(run: Run) -> list[Doubt]:
     return found
 
 
+def _state_doubts(run: Run) -> list[Doubt]:
+    return [
+        Doubt(code=code, message=message, remedy=remedy)
+        for code, message, remedy in state_doubts(run, _hops(run), kernel_counters(run))
+    ]
+
+
 def _steal_doubts(run: Run) -> list[Doubt]:
     shares = [float(event["steal_share"]) for event in run.events if "steal_share" in event]
     if max(shares, default=0.0) <= STEAL:
@@ -243,6 +251,7 @@ def find_doubts(run: Run, attempts: Attempts) -> list[Doubt]:
         *machine_doubts(run),
         *observer_doubts(run),
         *transient_doubts(run),
+        *_state_doubts(run),
     ]
     if bool(np.any(run.connections["outcome"] == Outcome.OPEN)):
         still = format_count(attempts.open_at_end)

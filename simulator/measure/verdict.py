@@ -15,12 +15,14 @@ from simulator.measure.evidence import ACCEPTS, Evidence
 from simulator.measure.remedies import (
     descriptor_remedies,
     generator_remedies,
+    half_closed_remedies,
     port_remedies,
     queue_remedies,
     refused_remedies,
 )
+from simulator.measure.waiting_findings import Finding, backend_slow, idle_timeout
 from simulator.measure.walls import Wall, rate_text, wall_of
-from simulator.preflight.hops import source_of
+from simulator.preflight.hops import range_remarks, source_of
 from simulator.records import Hop
 from simulator.scenario.thresholds import VERDICTS
 from simulator.units import NS_PER_S, format_count, format_ns
@@ -92,10 +94,24 @@ def decide(evidence: Evidence) -> Verdict:
         "accept-queue": _accept_queue,
         "descriptors": _descriptors,
         "generator": _generator,
+        "backend-slow": lambda e: _found(e, "backend-slow", backend_slow(e)),
+        "idle-timeout": lambda e: _found(e, "idle-timeout", idle_timeout(e)),
         "failures": _failures,
         "ok": _ok,
     }
     return say[code](evidence)
+
+
+def _found(evidence: Evidence, code: str, finding: Finding) -> Verdict:
+    """A finding with what it cost, as every verdict ends."""
+    failed = sum(evidence.errors[code].values())
+    return Verdict(
+        code=code,
+        hop=_top_hop(evidence, code),
+        sentence=f"{finding.sentence}; {_cost(evidence, code)}.",
+        remedies=finding.remedies,
+        evidence={"failed": failed, **finding.evidence},
+    )
 
 
 def _percent(share: float) -> str:
@@ -160,6 +176,14 @@ def _lost_to_time_wait(evidence: Evidence, facts: HopFacts) -> bool:
     return wall.blocked_s > wall.open_s
 
 
+def _lost_half_closed(facts: HopFacts) -> bool:
+    """Whether most tuples were held by connections that one side only had closed."""
+    worst = facts.worst or {}
+    in_use = int(worst.get("in_use", 0))
+    half = min(int(worst.get("other", 0)), facts.half_closed_peak)
+    return bool(in_use) and 2 * half > in_use
+
+
 def _where(evidence: Evidence, facts: HopFacts) -> str:
     destination = (facts.worst or {}).get("destination")
     names = ("EADDRNOTAVAIL", "NO_PORT", "EAGAIN")
@@ -174,11 +198,13 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
     role = code.partition("-")[0]
     hop = Hop.BALANCER_BACKEND.label if role == "balancer" else next(iter(evidence.hops))
     facts = evidence.hops[hop]
-    lost = _lost_to_time_wait(evidence, facts)
+    lost, leaked = _lost_to_time_wait(evidence, facts), _lost_half_closed(facts)
     if source_of(evidence.scenario, facts.hop).ports == "permanent":
         reason = "each connection keeps a port of its own for good"
     elif lost:
-        reason = "closed connections hold them in TIME_WAIT"
+        reason = "closed connections hold them in TIME_WAIT on the connecting side"
+    elif leaked:
+        reason = "connections that only one side has closed hold them (FIN_WAIT)"
     else:
         reason = "open connections hold them"
     cost = _cost(evidence, code)
@@ -187,6 +213,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
             f"{format_count(evidence.port_dials)} connects failed, retries saved every connection"
         )
     wall = _wall(evidence, facts)
+    remedies = port_remedies(evidence, facts, lost_to_time_wait=lost)
     return Verdict(
         code=code,
         hop=hop,
@@ -194,9 +221,11 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
             f"{_SUBJECT[role]} ran out of source ports{_where(evidence, facts)}"
             f"{_seconds(facts.exhausted_at_ns)}: {_states(facts)}; {reason}; {cost}."
         ),
-        remedies=port_remedies(evidence, facts, lost_to_time_wait=lost),
+        remedies=[*half_closed_remedies(facts) * leaked, *remedies][:3],
         evidence={
-            "cause": "time-wait" if lost else "held",
+            "cause": "time-wait" if lost else "half-closed" if leaked else "held",
+            "time_wait_side": facts.time_wait_side,
+            "range_remarks": range_remarks(evidence.scenario, facts.hop),
             "failed": evidence.causes.get(code, 0),
             "failed_connects": evidence.port_dials if role == "balancer" else None,
             "budget": facts.budget,

@@ -272,6 +272,21 @@ def remarks(scenario: Scenario) -> tuple[str, ...]:
     return tuple(_remarks(scenario))
 
 
+def range_remarks(scenario: Scenario, hop: Hop) -> list[str]:
+    """What keeps ports of a hop's range from being handed out, beside those in use."""
+    [budget] = [one for one in hop_budgets(scenario) if one.name == hop.label]
+    found = []
+    if budget.reserved:
+        found.append(
+            f"{format_count(budget.reserved)} of the ports {budget.range_text} are reserved "
+            "(kernel.reserved_ports)"
+        )
+    odd = (budget.budget + budget.reserved + budget.listening) % 2
+    if odd and budget.mode in ("kernel", "late-bind", "early-bind"):
+        found.append(f"the range {budget.range_text} has an odd number of ports")
+    return found
+
+
 def _remarks(scenario: Scenario) -> list[str]:
     found: list[str] = []
     hops = {budget.name: budget for budget in hop_budgets(scenario)}

@@ -15,6 +15,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.report.port_use_text import port_use_lines
+from simulator.report.recovery_text import recovery_lines
 from simulator.report.safe_text import DASH, safe
 from simulator.report.trust_box import limits_line, measured_line, valid_line
 from simulator.units import format_bytes, format_count, format_ns, format_rate
@@ -74,6 +76,8 @@ def summary_text(
         _attempts(summary),
         _latencies(summary),
         _hops(summary),
+        _lines("Use of ports and backends (evenness: 1 = all alike)", port_use_lines(summary)),
+        _lines("Recovery after churn", recovery_lines(summary)),
         _errors(summary),
         _cost(summary),
         _connect_cost(summary),

@@ -47,6 +47,8 @@ VERDICTS: Final = (
     "accept-queue",
     "descriptors",
     "generator",
+    "backend-slow",
+    "idle-timeout",
     "failures",
 )
 _TEXT_RE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_./-]*)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*")

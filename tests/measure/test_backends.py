@@ -45,6 +45,8 @@ def test_ports_moves_and_picks(tmp_path: Path) -> None:
         "lost_races": 0,
         "picks": {"0": 3, "1": 3},
         "jain": pytest.approx(36 / (3 * 18)),  # the third backend got nothing
+        "picks_ideal": 2.0,
+        "picks_dispersion": pytest.approx((1 + 1 + 4) / 2 / 2),
     }
     assert endpoints(read) == {0: "127.4.0.1:40003", 1: "127.4.0.1:40002"}
 

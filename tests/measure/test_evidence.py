@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from simulator.measure.accounting import count_attempts
 from simulator.measure.attribution import find_causes
-from simulator.measure.evidence import Evidence, cause_of, gather, kernel_counters
+from simulator.measure.evidence import Evidence, cause_of, gather
 from simulator.measure.hops import all_hops
+from simulator.measure.roles import kernel_counters
 from simulator.records import Call, Ending, Hop, Outcome, error_key
 from simulator.scenario.thresholds import VERDICTS
 from tests.support.runs import MS, RunBuilder, S, scenario

@@ -51,7 +51,7 @@ def test_the_balancer_lost_its_ports_to_time_wait(tmp_path: Path) -> None:
     assert found["sentence"] == (
         "The balancer ran out of source ports toward 127.4.0.1:40123 after 1.0 s: all 2,000 tuples "
         "were in use (1,962 in TIME_WAIT, 38 established); closed connections hold them in "
-        "TIME_WAIT; 25.0 % of connections failed (EADDRNOTAVAIL)."
+        "TIME_WAIT on the connecting side; 25.0 % of connections failed (EADDRNOTAVAIL)."
     )
     assert found["code"] == "balancer-source-ports"
     assert found["hop"] == "balancer-backend"

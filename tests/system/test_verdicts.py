@@ -110,6 +110,50 @@ CAUSES: dict[str, tuple[str, str, str | None, tuple[str, ...]]] = {
         None,
         ("balancer", "EMFILE"),
     ),
+    "backend-service": (
+        """
+        backends: {count: 2, ports: random, range: 20000-29999, service_time: 3s}
+        clients: {timeout: 300ms}
+        traffic: [{name: a, for: 1500ms, arrivals: {constant: 100/s}}]
+        """,
+        "backend-slow",
+        "client-balancer",
+        ("did not answer", "TIMEOUT"),
+    ),
+    "backend-queue": (
+        """
+        backends: {count: 1, ports: random, range: 20000-29999, accept_every: 100ms}
+        clients: {timeout: 300ms}
+        traffic: [{name: a, for: 1500ms, arrivals: {constant: 100/s}}]
+        grace: 500ms
+        """,
+        "backend-slow",
+        "client-balancer",
+        ("accept queues", "TIMEOUT"),
+    ),
+    "idle-timeout": (
+        """
+        backends: {count: 2, ports: random, range: 20000-29999}
+        balancer: {idle_timeout: 300ms}
+        traffic: [{name: a, for: 1s, arrivals: {constant: 50/s}, requests: 2, lifetime: 2s}]
+        """,
+        "idle-timeout",
+        "client-balancer",
+        ("balancer.idle_timeout is 300ms", "EOF"),
+    ),
+    "half-closed": (
+        """
+        kernel: {port_range: 50000-50199, time_wait: 500ms}
+        backends: {count: 1, ports: random, range: 20000-29999, accept_every: 100ms}
+        balancer: {driver: none}
+        clients: {source: {addresses: 1, ports: kernel}}
+        traffic: [{name: a, for: 2s, arrivals: {constant: 300/s}, requests: 0, lifetime: 10ms}]
+        grace: 500ms
+        """,
+        "client-source-ports",
+        "client-backend",
+        ("only one side has closed", "FIN_WAIT"),
+    ),
     "generator": (
         """
         backends: {count: 1, ports: random, range: 20000-29999}

@@ -1,0 +1,188 @@
+"""The JSON Schema of a summary: what `summary.json` holds, for programs that read it.
+
+    python -m simulator.measure.summary_schema > docs/summary.schema.json
+
+Fields may be added within ``portchurn.summary/1`` and never change their meaning, so readers must
+let pass what they do not know: no object here is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Final
+
+from simulator.measure.connect_cost import BUCKETS
+from simulator.measure.summary import SCHEMA
+from simulator.records import NOT_SENT
+from simulator.scenario.thresholds import HOPS, LATENCIES, VERDICTS
+
+Node = dict[str, Any]
+
+TEXT: Final[Node] = {"type": "string"}
+COUNT: Final[Node] = {"type": "integer", "minimum": 0}
+NUMBER: Final[Node] = {"type": "number"}
+FLAG: Final[Node] = {"type": "boolean"}
+ANY: Final[Node] = {"type": "object"}
+
+
+def _said(node: Node, text: str) -> Node:
+    return {**node, "description": text}
+
+
+def _or_none(node: Node, text: str = "") -> Node:
+    made: Node = {"anyOf": [node, {"type": "null"}]}
+    return _said(made, text) if text else made
+
+
+def _object(**fields: Node) -> Node:
+    return {"type": "object", "required": sorted(fields), "properties": fields}
+
+
+def _list(item: Node) -> Node:
+    return {"type": "array", "items": item}
+
+
+def _map(value: Node) -> Node:
+    return {"type": "object", "additionalProperties": value}
+
+
+def _named(names: tuple[str, ...] | list[str], value: Node) -> Node:
+    return _object(**dict.fromkeys(names, value))
+
+
+_SHARE: Final[Node] = {"type": "number", "minimum": 0, "maximum": 1}
+_NS: Final = _or_none(COUNT, "ns; null with fewer than ten samples beyond it")
+_LATENCY: Final = _object(count=COUNT, p50=_NS, p90=_NS, p99=_NS, p999=_NS, max=_or_none(COUNT))
+_RATES: Final = _named(["asked", "sent", "ok"], {"type": "number", "minimum": 0})
+_DISTANCE: Final = _or_none(_named(["min", "median"], NUMBER), "null when no tuple came back")
+_ERRORS: Final = _said(_map(COUNT), "hop/call/ERRNO -> failed connections, by root cause")
+_WORST: Final = _or_none(ANY, "the fullest group; its keys are those of samples.jsonl")
+
+
+def _verdict() -> Node:
+    return _object(
+        code={"enum": list(VERDICTS)},
+        hop=_or_none({"enum": list(HOPS)}),
+        sentence=_said(TEXT, "the finding in one sentence"),
+        remedies=_said(_list(TEXT), "what would mend it, most gain first"),
+        evidence=_said(ANY, "the numbers behind the sentence; keys depend on the code"),
+    )
+
+
+def _hop() -> Node:
+    use = _object(
+        connections=COUNT,
+        ports=_said(COUNT, "ports that are picked from"),
+        distinct=_said(COUNT, "of these, how many were used"),
+        outside=_said(COUNT, "connections from other ports"),
+        jain=_or_none(_SHARE, "1 when all ports were used alike"),
+        dispersion=_or_none(NUMBER, "chi-square for each degree of freedom: 1 as if at random"),
+        returns=_said(COUNT, "how often a tuple came back"),
+        reuse_connections=_DISTANCE,
+        reuse_s=_DISTANCE,
+    )
+    return _object(
+        name={"enum": list(HOPS)},
+        sources=COUNT,
+        destinations=COUNT,
+        budget=_said(COUNT, "tuples of one group"),
+        in_use_peak=COUNT,
+        established_peak=COUNT,
+        time_wait_peak=COUNT,
+        time_wait_side=_or_none({"enum": ["connect", "accept"]}, "the ends that closed first"),
+        half_closed_peak=_said(COUNT, "most connections that one side only had closed"),
+        distinct_ports=COUNT,
+        exhausted_at_s=_or_none(NUMBER, "when no port was found first; null = never"),
+        worst=_WORST,
+        port_use=use,
+    )
+
+
+def _bucket() -> Node:
+    return _object(
+        **{"from": _SHARE, "to": _SHARE},
+        n=COUNT,
+        failures=COUNT,
+        p50=_NS,
+        p90=_NS,
+        p99=_NS,
+        max=_or_none(COUNT),
+        failed_max=_or_none(COUNT),
+    )
+
+
+def _fields() -> dict[str, Node]:
+    """Every field of a summary, in the order that it has there."""
+    reasons = ", ".join(sorted(set(NOT_SENT.values())))
+    phase = _object(
+        name=TEXT, warmup=FLAG, start_s=NUMBER, end_s=NUMBER,
+        asked=COUNT, sent=COUNT, ok=COUNT, failed=COUNT, rates_per_s=_RATES,
+    )  # fmt: skip
+    recovery = _object(
+        t_s=NUMBER, event=TEXT, how=_or_none(TEXT), backends=_list(_or_none({"type": "integer"})),
+        ok_before=_or_none(_SHARE), ok_lowest=_or_none(_SHARE),
+        recovery_s=_or_none(NUMBER, "null = not within the run, or unknown"),
+    )  # fmt: skip
+    cost = _object(
+        hop={"enum": list(HOPS)},
+        method=_or_none({"enum": ["order", "samples"]}),
+        buckets=_said({**_list(_bucket()), "maxItems": BUCKETS}, "by share of the budget in use"),
+    )
+    return {
+        "schema": {"const": SCHEMA},
+        "run": _or_none(TEXT, "the run's id"),
+        "started": _or_none(TEXT, "UTC, a label"),
+        "engine": {"enum": ["kernel", "model"]},
+        "verdict": _verdict(),
+        "valid": _said(FLAG, "false: the numbers do not answer the question of the scenario"),
+        "doubts": _list(_object(code=TEXT, message=TEXT, remedy=TEXT, invalid=FLAG)),
+        "notes": _list(TEXT),
+        "incomplete": _said(_list(TEXT), "what is missing from the results, and why"),
+        "attempts": _object(
+            planned=COUNT, sent=COUNT, ok=COUNT, failed=COUNT, open_at_end=COUNT,
+            not_sent=_said(_map(COUNT), f"reason ({reasons}) -> connections"), errors=_ERRORS,
+        ),
+        "rates_per_s": _RATES,
+        "latency_ns": _named(list(LATENCIES), _LATENCY),
+        "hops": _said({**_list(_hop()), "minItems": 1, "maxItems": 2}, "the clients' first"),
+        "connections": _named(["peak_concurrent", "opened", "closed"], COUNT),
+        "backends": _object(
+            count=COUNT, ports=_map(_list(COUNT)), moves=COUNT, lost_races=COUNT,
+            picks=_map(COUNT), jain=_or_none(_SHARE), picks_ideal=NUMBER,
+            picks_dispersion=_or_none(NUMBER),
+        ),
+        "recoveries": _list(recovery),
+        "cpu": _map(_or_none(NUMBER)),
+        "memory": _map(_or_none(NUMBER)),
+        "phases": _list(phase),
+        "connect_cost": _map(cost),
+        "attributed": _said(COUNT, "failures whose cause the balancer's own record gave"),
+        "counters": _said(_map({"type": "integer"}), "the kernel's, over the run"),
+        "sysctls": _said(ANY, "as read back in the namespace"),
+        "name": _or_none(TEXT, "the scenario's slug"),
+        "scenario": _said(ANY, "with every default filled in"),
+        "variant": TEXT,
+        "seed": _or_none(COUNT),
+        "environment": ANY,
+        "thresholds": _list(
+            _object(text=TEXT, value=_or_none({"type": ["number", "string"]}), holds=FLAG)
+        ),
+    }  # fmt: skip
+
+
+def summary_schema() -> Node:
+    """The JSON Schema, draft 2020-12, of `portchurn.summary/1`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": SCHEMA,
+        "description": (
+            "What a run says. Times are ns where the name says so and seconds in *_s; rates are "
+            "per second. Fields may be added, and readers let pass what they do not know."
+        ),
+        **_object(**_fields()),
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(summary_schema(), indent=1) + "\n")

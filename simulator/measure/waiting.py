@@ -1,0 +1,153 @@
+"""Connections that were made and then waited in vain: for an answer, or for their next request.
+
+Both look like a network that fails, and are none: an answer that never came because the backends
+are slow, or a connection that rested for longer than somebody else keeps it. The records tell them
+apart from everything that happens before a connection stands.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from simulator.measure.roles import last_counters
+from simulator.preflight.hops import client_hop
+from simulator.records import Call, Ending, Hop, Outcome, error_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simulator.engine import Run
+    from simulator.measure.attribution import Causes
+
+#: The balancer kept pace when it connected at least this share of its clients.
+_KEPT_PACE: Final = 0.9
+#: Timers may fire a little early, and a silence is read from two clocks' ticks.
+_NEARLY: Final = 0.95
+#: The same end, met at once or only as the next request is written.
+_CUT: Final = (int(Ending.EOF), errno.ECONNRESET, errno.EPIPE)
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """Connections that stood all the way and got no answer in time.
+
+    Attributes:
+        errors: ``hop/call/ERRNO`` -> how many.
+        reached: connections established toward backends when these were last heard of.
+        accepted: of those, how many the backends had taken from their accept queues by then.
+    """
+
+    errors: Mapping[str, int]
+    reached: int
+    accepted: int
+
+    @property
+    def queued(self) -> bool:
+        """Whether they waited in accept queues rather than in service."""
+        return self.accepted < _KEPT_PACE * self.reached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleCuts:
+    """Kept connections that were cut while they rested, or as they were used again.
+
+    Attributes:
+        errors: ``hop/call/ERRNO`` -> how many.
+        limit_ns: the idle timeout that cut them.
+        rest_ns: how long they had rested, in the median.
+    """
+
+    errors: Mapping[str, int]
+    limit_ns: int
+    rest_ns: int
+
+
+def _by_key(causes: Causes, chosen: Mask) -> dict[str, int]:
+    kinds, counts = np.unique(
+        np.stack([causes.hop[chosen], causes.call[chosen], causes.error[chosen]], axis=1),
+        axis=0,
+        return_counts=True,
+    )
+    return {
+        error_key(Hop(int(hop)), int(call), int(error)): int(count)
+        for (hop, call, error), count in zip(kinds, counts, strict=True)
+    }
+
+
+def _reached_and_accepted(run: Run) -> tuple[int, int]:
+    """Connections established toward backends, and taken up by them, at the same moment."""
+    last = last_counters(run, "backend")
+    if not last:
+        return 0, 0
+    heard_ns = min(int(tick["t_ns"]) for tick in last)
+    if client_hop(run.scenario) is Hop.CLIENT_BALANCER:
+        made = run.dials["t_ns"][run.dials["error"] == 0]
+    else:
+        made = run.connections["connected_ns"]
+    reached = int(np.count_nonzero((made >= 0) & (made <= heard_ns)))
+    return reached, sum(int(tick.get("accepted", 0)) for tick in last)
+
+
+def unanswered(run: Run, causes: Causes) -> Unanswered | None:
+    """Timeouts of established connections; None without any, or when the balancer was behind.
+
+    A client's handshake ends at the balancer. Only when the balancer in turn connected nearly all
+    of its clients is the silence that of the backends.
+    """
+    chosen = (
+        (causes.call == Call.RECV)
+        & (causes.error == Ending.TIMEOUT)
+        & (causes.hop == client_hop(run.scenario))
+        & ~causes.joined
+    )
+    if not chosen.any():
+        return None
+    if client_hop(run.scenario) is Hop.CLIENT_BALANCER:
+        connected = np.count_nonzero(run.connections["connected_ns"] >= 0)
+        if np.count_nonzero(run.dials["error"] == 0) < _KEPT_PACE * connected:
+            return None
+    reached, accepted = _reached_and_accepted(run)
+    return Unanswered(errors=_by_key(causes, chosen), reached=reached, accepted=accepted)
+
+
+def idle_cuts(run: Run, causes: Causes) -> IdleCuts | None:
+    """Connections cut after an answer and a silence as long as an idle timeout; None without any.
+
+    The balancer's record of its own idle timeouts must agree, since a silence alone proves nothing.
+    """
+    scenario = run.scenario
+    closed_idle = sum(int(tick.get("idle_closed", 0)) for tick in last_counters(run, "balancer"))
+    if scenario.balancer.driver == "none" or not closed_idle:
+        return None
+    limit = scenario.balancer.idle_timeout
+    rows = run.connections
+    row = causes.row
+    rest = rows["closed_ns"][row].astype(np.int64) - rows["answered_ns"][row].astype(np.int64)
+    chosen = (
+        np.isin(causes.error, _CUT)
+        & ~causes.joined
+        & (rows["answers"][row] > 0)
+        & (rows["answers"][row] < run.plan["requests"][row])
+        & (rest >= _NEARLY * limit)
+    )
+    if not chosen.any():
+        return None
+    return IdleCuts(
+        errors=_by_key(causes, chosen), limit_ns=limit, rest_ns=int(np.median(rest[chosen]))
+    )
+
+
+def request_gap_ns(run: Run) -> int:
+    """The median planned time between two requests of a connection that has several; 0 = none."""
+    plan = run.plan
+    many = (plan["requests"] > 1) & (run.connections["outcome"] != Outcome.PLANNED)
+    if not many.any():
+        return 0
+    return int(np.median(plan["lifetime_ns"][many] // plan["requests"][many]))
