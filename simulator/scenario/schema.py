@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from simulator.ports.range import DYNAMIC, USER, PortRange
+from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
 from simulator.scenario.fields import (
     MAX_DURATION_NS,
     Count,
@@ -51,6 +52,9 @@ class Duration(Mapping):
     exponential: TimeNs | None = Field(
         default=None, description="exponentially distributed with this mean"
     )
+    lognormal: Lognormal | None = Field(default=None, description="a long tail to the right")
+    pareto: Pareto | None = Field(default=None, description="a tail that falls as a power")
+    bimodal: Bimodal | None = Field(default=None, description="mostly fast, sometimes slow")
 
     @model_validator(mode="before")
     @classmethod
@@ -61,12 +65,15 @@ class Duration(Mapping):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Duration:
-        exactly_one(self, ("constant", "exponential"))
+        exactly_one(self, ("constant", "exponential", "lognormal", "pareto", "bimodal"))
         return self
 
     @property
     def mean_ns(self) -> int:
         """The mean, in ns."""
+        shaped = self.lognormal or self.pareto or self.bimodal
+        if shaped is not None:
+            return shaped.mean_ns
         return self.constant if self.constant is not None else (self.exponential or 0)
 
 
