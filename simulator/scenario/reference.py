@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import annotated_types
 
+from simulator.scenario.churn import Churn, Departure, ScaleStep
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
 from simulator.scenario.document import (
     MAX_BYTES,
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
 _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Kernel, "kernel"),
     (Backends, "backends"),
+    (Churn, "churn"),
+    (Departure, "at"),
+    (ScaleStep, "scale"),
     (Balancer, "balancer"),
     (Policy, "policy"),
     (Clients, "clients"),
