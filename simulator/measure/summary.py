@@ -17,6 +17,7 @@ from simulator.measure.connect_cost import connect_cost_by_hop
 from simulator.measure.evidence import gather, kernel_counters
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
+from simulator.measure.moves import moves_table
 from simulator.measure.phases import phase_table, rates_per_s
 from simulator.measure.roles import cpu_table, memory_table
 from simulator.measure.thresholds import evaluate
@@ -69,7 +70,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "latency_ns": latency_table(run),
         "hops": [facts.as_dict() for facts in hops],
         "connections": _connections(run, peak),
-        "backends": backend_table(run),
+        "backends": {**backend_table(run), **moves_table(run)},
         "cpu": cpu_table(run),
         "memory": memory_table(run),
         "phases": phase_table(run),

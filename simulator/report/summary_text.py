@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.report.moves_text import moves_lines
 from simulator.report.safe_text import DASH, safe
 from simulator.report.trust_box import limits_line, measured_line, valid_line
 from simulator.units import format_bytes, format_count, format_ns, format_rate
@@ -75,6 +76,7 @@ def summary_text(
         _latencies(summary),
         _hops(summary),
         _errors(summary),
+        _lines("Backends that moved", moves_lines(part(summary, "backends"))),
         _cost(summary),
         _connect_cost(summary),
         _doubts(summary),
