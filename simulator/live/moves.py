@@ -70,11 +70,14 @@ class Moves:
         self._timers.clear()
 
     def _at(self, at_ns: int, call: Callable[[], None]) -> None:
-        """Call at a monotonic moment; the loop's own clock is only read as a distance."""
+        """Call at a monotonic moment, never before: a loop may round a wait to milliseconds."""
 
         def run() -> None:
             self._timers.discard(timer)
-            call()
+            if monotonic_ns() < at_ns:
+                self._at(at_ns, call)
+            else:
+                call()
 
         delay_s = max(0, at_ns - monotonic_ns()) / 1e9
         timer = asyncio.get_running_loop().call_later(delay_s, run)
