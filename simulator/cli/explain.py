@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from simulator.scenario.load import Loaded
     from simulator.scenario.schema import Phase, Scenario
     from simulator.traffic.plan import Plan
+
+
+_MOVES: Final = {"leave": "leaves", "back": "is back"}
+_MOVES_SHOWN: Final = 8
 
 
 @click.command(name="explain")
@@ -81,6 +86,8 @@ def _print_plans(chosen: list[tuple[str, Scenario]]) -> int:
     for name, scenario in chosen:
         for line in plan_lines(make_plan(scenario), scenario.seed, name):
             click.echo(line)
+        for line in move_lines(scenario):
+            click.echo(f"# {line}")
     return EXIT_OK
 
 
@@ -102,19 +109,48 @@ def plan_lines(plan: Plan, seed: int, variant: str) -> Iterator[str]:
         yield f"{values} {','.join(map(str, services.tolist())) or '-'}"
 
 
+def move_lines(scenario: Scenario) -> Iterator[str]:
+    """Each planned move of a backend, in order of time; the same for the same seed."""
+    from simulator.traffic.churn import plan_moves
+
+    for move in plan_moves(scenario):
+        how = f" ({move.how})" if move.how else ""
+        yield f"{format_ns(move.t_ns)}: backend {move.backend} {_MOVES[move.action]}{how}"
+
+
+def _moves(scenario: Scenario) -> Iterator[str]:
+    """How much moves, and the first few moves."""
+    from simulator.traffic.churn import plan_moves
+
+    moves = plan_moves(scenario)
+    left = sum(move.action == "leave" for move in moves)
+    yield (
+        f"{format_count(left)} departures, {format_count(len(moves) - left)} returns; told after "
+        f"{format_ns(scenario.balancer.learns_after)}; a port rests for "
+        f"{format_ns(scenario.backends.quarantine)} before it is taken again"
+    )
+    yield from islice(move_lines(scenario), _MOVES_SHOWN)
+    if len(moves) > _MOVES_SHOWN:
+        yield f"and {format_count(len(moves) - _MOVES_SHOWN)} more: explain --plan names them all"
+
+
 def _explained(name: str, scenario: Scenario) -> tuple[dict[str, Any], str]:
     """One scenario's answer, as data and as text."""
     from simulator.kernel.limits import read_machine
     from simulator.preflight.examine import examine
+    from simulator.traffic.churn import plan_moves
     from simulator.traffic.plan import make_plan
 
     try:
         plan = make_plan(scenario)
     except Refused as error:
-        answer = {"variant": name, "title": scenario.title, "refusals": [str(error)]}
-        return answer, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
+        refused = {"variant": name, "title": scenario.title, "refusals": [str(error)]}
+        return refused, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
     flight = examine(scenario, plan, read_machine())
-    answer = {"variant": name, "title": scenario.title, **_finite(asdict(flight))}
+    answer: dict[str, Any] = {"variant": name, "title": scenario.title}
+    answer |= _finite(asdict(flight))
+    if scenario.backends.churn is not None:
+        answer["moves"] = [asdict(move) for move in plan_moves(scenario)]
     return answer, "\n".join([_head(name, scenario), *_lines(scenario, plan, flight), ""])
 
 
@@ -148,6 +184,9 @@ def _lines(scenario: Scenario, plan: Plan, flight: Preflight) -> Iterator[str]:
         yield f"  {_phase(phase, count)}"
     yield "CREATES"
     yield from (f"  {line}" for line in _creates(scenario))
+    if scenario.backends.churn is not None:
+        yield "MOVES"
+        yield from (f"  {line}" for line in _moves(scenario))
     yield "NEEDS"
     for role in flight.roles:
         limit = f"limit {format_count(role.limit)}{', set by the scenario' * role.is_chosen}"

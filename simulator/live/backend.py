@@ -12,36 +12,36 @@ import contextlib
 import errno
 import os
 import select
-import socket
 from collections import Counter, deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from simulator.clock import monotonic_ns
+from simulator.kernel.sockets import linger_zero
 from simulator.kernel.timer import Timer
+from simulator.live.listening import NoPortLeft, PortTaker
 from simulator.live.role import Role
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, FLAG_CLOSE, REQUEST, REQUEST_MAGIC
-from simulator.ports.lease import (
-    Lease,
-    kernel_candidates,
-    permanent_candidates,
-    random_candidates,
-)
-from simulator.ports.range import PortRange
-from simulator.seeds import pure_random
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    import socket
+    from collections.abc import Collection
 
     from simulator.live.channel import Message
     from simulator.live.settings import BackendRole
+    from simulator.ports.lease import Lease
 
 _ACCEPTS_PER_WAKEUP: Final = 128
 _EVENTS_PER_WAKEUP: Final = 512
 _READ_BYTES: Final = 1 << 16
 _BODY: Final = bytes(1 << 16)
 _ACCEPT_PAUSE_NS: Final = 50_000_000
+
+
+def _lease_row(lease: Lease) -> list[int | str]:
+    """A lease as it travels: backend, address, port, monotonic beginning, lost races."""
+    return [lease.backend, lease.address, lease.port, lease.from_ns, lease.lost_races]
 
 
 class _Connection:
@@ -85,8 +85,10 @@ class BackendServers(Role):
         self._settings = settings
         self._epoll = select.epoll()
         self._timer = Timer()
+        self._taker = PortTaker(settings)
+        self._address = dict(zip(settings.ids, settings.addresses, strict=True))
+        self._holding: dict[int, socket.socket] = {}  # by backend: what keeps its port
         self._listeners: dict[int, tuple[socket.socket, int]] = {}
-        self._refusing: list[socket.socket] = []
         self._connections: dict[int, _Connection] = {}
         self._due: list[tuple[int, int, int]] = []  # service ends: (time, serial, descriptor)
         self._serial = 0
@@ -100,58 +102,85 @@ class BackendServers(Role):
 
     async def prepare(self) -> Message:
         """Bind every listener, keep it, and say which port each backend got."""
-        for position, backend in enumerate(self._settings.ids):
-            self._open_listener(backend, self._settings.addresses[position])
+        for backend in self._settings.ids:
+            if backend not in self._settings.absent:
+                self._open_listener(backend)
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
         self.loop.add_reader(self._epoll.fileno(), self._wake)
-        return {
-            "leases": [
-                [one.backend, one.address, one.port, one.from_ns, one.lost_races]
-                for one in self.leases
-            ]
-        }
+        return {"leases": [_lease_row(one) for one in self.leases]}
 
-    def _candidates(self, backend: int) -> Iterator[int]:
-        settings = self._settings
-        if settings.allocator == "kernel":
-            return kernel_candidates()
-        ports = PortRange(settings.first, settings.last)
-        if settings.allocator == "random":
-            return random_candidates(ports, pure_random(settings.seed, "listener", backend))
-        return permanent_candidates(ports, backend)
+    def _open_listener(self, backend: int, resting: Collection[int] = ()) -> Lease:
+        """Take a port and listen on it.
 
-    def _open_listener(self, backend: int, address: str) -> None:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        lost = 0
-        for port in self._candidates(backend):
-            try:
-                listener.bind((address, port))
-                break
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                lost += 1
-        else:
-            raise RuntimeError(
-                f"backend {backend} found no free port on {address} after {lost} candidates"
-            )
-        bound = listener.getsockname()[1]
-        if backend in self._settings.refusing:
-            self._refusing.append(listener)  # holds its port; without listen() the kernel refuses
-        else:
+        Raises:
+            NoPortLeft: there is none.
+        """
+        listener, lease = self._taker.take(backend, self._address[backend], resting)
+        self._holding[backend] = listener
+        self.leases.append(lease)
+        if backend not in self._settings.refusing:  # without listen() the kernel refuses
             listener.listen(self._settings.backlog)
             self._listeners[listener.fileno()] = (listener, backend)
             self._epoll.register(listener.fileno(), select.EPOLLIN)
-        self.leases.append(
-            Lease(
-                backend=backend,
-                address=address,
-                port=bound,
-                allocator=self._settings.allocator,
-                from_ns=monotonic_ns(),
-                lost_races=lost,
-            )
-        )
+        return lease
+
+    # Coming and going.
+
+    def on_message(self, head: Message) -> None:
+        """A backend leaves, or comes back."""
+        if head.get("do") == "leave":
+            self.channel.send(self._leave(int(head["backend"]), str(head["how"])))
+        elif head.get("do") == "back":
+            self.channel.send(self._back(int(head["backend"]), head["resting"]))
+
+    def _leave(self, backend: int, how: str) -> Message:
+        """Let a backend go; connections are left to their end (drain), cut (crash) or ignored."""
+        listener = self._holding[backend]
+        if how == "drain" and listener.fileno() in self._listeners:
+            self._accept(listener.fileno())  # who has queued up is still served
+        mine = [fd for fd, one in self._connections.items() if one.backend == backend]
+        self._silence(listener)
+        if how == "hang":
+            for descriptor in mine:
+                self._serial_of.pop(descriptor, None)
+                self._epoll.modify(descriptor, 0)
+        else:
+            self._give_back(backend)
+        if how == "crash":
+            self._cut(mine)
+        now = monotonic_ns()
+        released = None if how == "hang" else now
+        found = {"is": "left", "backend": backend, "how": how, "open": len(mine)}
+        return {**found, "t_ns": now, "released_ns": released}
+
+    def _back(self, backend: int, resting: Collection[int]) -> Message:
+        """Take a port again; one that hung gives its old port back first."""
+        released = None
+        if backend in self._holding:
+            self._cut([fd for fd, one in self._connections.items() if one.backend == backend])
+            self._give_back(backend)
+            released = monotonic_ns()
+        head: Message = {"is": "back", "backend": backend, "released_ns": released}
+        try:
+            lease = self._open_listener(backend, resting)
+        except NoPortLeft:
+            return {**head, "lease": None, "t_ns": monotonic_ns()}
+        return {**head, "lease": _lease_row(lease), "t_ns": lease.from_ns}
+
+    def _silence(self, listener: socket.socket) -> None:
+        """Accept no more from it."""
+        descriptor = listener.fileno()
+        if self._listeners.pop(descriptor, None) is not None:
+            with contextlib.suppress(FileNotFoundError):  # it may rest, and be out already
+                self._epoll.unregister(descriptor)
+
+    def _give_back(self, backend: int) -> None:
+        self._holding.pop(backend).close()
+
+    def _cut(self, descriptors: list[int]) -> None:
+        for descriptor in descriptors:
+            linger_zero(descriptor)
+            self._close(descriptor)
 
     def counters(self) -> Message:
         """Cumulative counters of all backends of this process."""
@@ -163,7 +192,7 @@ class BackendServers(Role):
             "accept_errors": {
                 errno.errorcode.get(code, str(code)): n for code, n in self.accept_errors.items()
             },
-            "fds": len(self._connections) + len(self._listeners) + len(self._refusing),
+            "fds": len(self._connections) + len(self._holding),
         }
 
     def on_quit(self) -> Message:
@@ -172,9 +201,7 @@ class BackendServers(Role):
         for descriptor in self._connections:
             os.close(descriptor)
         self._connections.clear()
-        for listener, _ in self._listeners.values():
-            listener.close()
-        for listener in self._refusing:
+        for listener in self._holding.values():
             listener.close()
         self._epoll.close()
         self._timer.close()
@@ -346,6 +373,8 @@ class BackendServers(Role):
         again = self._accept_again
         while again and again[0][0] <= now:
             _, descriptor = again.popleft()
+            if descriptor not in self._listeners:
+                continue  # its backend left meanwhile
             with contextlib.suppress(FileExistsError):
                 self._epoll.register(descriptor, select.EPOLLIN)
         self._arm()

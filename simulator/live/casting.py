@@ -22,6 +22,7 @@ from simulator.live.settings import (
 from simulator.preflight.hops import FRONT_PORT, blocked_ns, hop_budgets, source_ports
 from simulator.records import Hop
 from simulator.seeds import stream_key
+from simulator.traffic.churn import first_backends
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +101,8 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             backlog=backends.backlog,
             accept_every_ns=backends.accept_every,
             refusing=tuple(one for one in ids if one < backends.refusing),
+            absent=tuple(one for one in ids if one >= first_backends(scenario)),
+            total=backends.count,
         )
         specs.append(
             RoleSpec(

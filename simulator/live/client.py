@@ -116,7 +116,11 @@ class LoadClient(Role):
         """Where backends listen, when there is no balancer."""
         if head.get("do") == "membership":
             count = self._targets.change(head["insert"], head["remove"])
-            self.channel.send({"is": "members", "count": count})
+            if "change" in head:
+                at_ns = monotonic_ns() - self.t0_ns
+                self.channel.send({"is": "changed", "change": head["change"], "t_ns": at_ns})
+            else:
+                self.channel.send({"is": "members", "count": count})
 
     def on_start(self) -> None:
         """The first row is due from now on."""

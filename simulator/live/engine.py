@@ -17,6 +17,7 @@ from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.live.casting import FRONT, backend_addresses, cast, client_addresses
 from simulator.live.logbook import Logbook
 from simulator.live.memory import MemoryGauge
+from simulator.live.moves import Moves
 from simulator.live.progress import ProgressMeter
 from simulator.live.roster import QUIT_WITHIN_S, Member, Roster
 
@@ -68,6 +69,7 @@ class _Conductor:
         settings = cast(job.scenario, job.folder, job.connections, role_loop)
         self._roster = Roster(settings, job.folder, self)
         self._logbook = Logbook(recorder)
+        self._moves = Moves(job.scenario, self._roster, self._logbook)
         self._meter = ProgressMeter(job, settings)
         self._memory = MemoryGauge(memory_available)
         self._stop_level = 0
@@ -90,6 +92,7 @@ class _Conductor:
 
     async def end(self) -> None:
         """End the crew and let go of the ledger."""
+        self._moves.stop()
         try:
             await self._roster.end()
         finally:
@@ -154,6 +157,7 @@ class _Conductor:
         self._memory.begin()
         self._write_beginning()
         self._roster.tell(self._roster.members, {"do": "start", "t0_ns": t0_ns})
+        self._moves.begin()
 
     def _write_beginning(self) -> None:
         roster, scenario, logbook = self._roster, self._scenario, self._logbook
@@ -235,6 +239,8 @@ class _Conductor:
             self._recorder.rows(word, spec.index, tail)
         elif word == "pause":
             self._logbook.event("pause", role=spec.kind, index=spec.index, **head)
+        else:
+            self._moves.heard(member, word, head)
 
     def lost(self, member: Member) -> None:
         """Write down a role that ended without last words (`roster.Listener`)."""
@@ -245,6 +251,7 @@ class _Conductor:
 
     async def _quit_roles(self) -> None:
         """Last sample first, then from the clients down to the backends."""
+        self._moves.stop()
         for kind in ("sampler", "client", "balancer", "backend"):
             asked = [one for one in self._roster.of(kind) if one.is_expected]
             self._roster.tell(asked, {"do": "quit"})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.clock import monotonic_ns
 from simulator.records import NOT_YET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from simulator.engine import Recorder
     from simulator.live.roster import Member
@@ -52,14 +52,25 @@ class Logbook:
     def _leases(self, member: Member, allocator: str, to_ns: int | None) -> None:
         if member.ready is None:
             return
-        for backend, address, port, from_ns, lost in member.ready["leases"]:
-            record = {
-                "backend": backend,
-                "address": address,
-                "port": port,
-                "allocator": allocator,
-                "from_ns": from_ns - self.t0_ns,
-                "to_ns": to_ns,
-                "lost_races": lost,
-            }
-            self._recorder.line("leases", record)
+        for row in member.ready["leases"]:
+            self.lease(row, allocator, to_ns)
+
+    def lease(self, row: Sequence[Any], allocator: str, to_ns: int | None) -> None:
+        """Write one lease, as held or with its end.
+
+        Args:
+            row: backend, address, port, monotonic beginning in ns, lost races.
+            allocator: who picked the port.
+            to_ns: its end since the start of the run; None while it is held.
+        """
+        backend, address, port, from_ns, lost = row
+        record = {
+            "backend": backend,
+            "address": address,
+            "port": port,
+            "allocator": allocator,
+            "from_ns": from_ns - self.t0_ns,
+            "to_ns": to_ns,
+            "lost_races": lost,
+        }
+        self._recorder.line("leases", record)

@@ -44,6 +44,8 @@ class BackendRole:
     backlog: int = 4096
     accept_every_ns: int = 0
     refusing: tuple[int, ...] = ()  # ids that hold their port but do not listen
+    absent: tuple[int, ...] = ()  # ids that have no port until they are told to come
+    total: int = 0  # backends of the whole run, among whom `blocks` divides its range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

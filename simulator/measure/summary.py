@@ -17,6 +17,7 @@ from simulator.measure.connect_cost import connect_cost_by_hop
 from simulator.measure.evidence import gather
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
+from simulator.measure.moves import moves_table
 from simulator.measure.phases import phase_table, rates_per_s
 from simulator.measure.port_use import port_use
 from simulator.measure.recovery import recoveries
@@ -71,7 +72,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "latency_ns": latency_table(run),
         "hops": [facts.as_dict() | {"port_use": port_use(run, facts.hop)} for facts in hops],
         "connections": _connections(run, peak),
-        "backends": backend_table(run),
+        "backends": {**backend_table(run), **moves_table(run)},
         "recoveries": recoveries(run),
         "cpu": cpu_table(run),
         "memory": memory_table(run),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _RATE: Final = "rate."
 _ERRORS: Final = "errors."
 _CONNECTIONS: Final = "connections."
+_BACKENDS: Final = "backends."
 
 
 def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
@@ -34,6 +35,8 @@ def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
         return float(summary["rates_per_s"][metric.removeprefix(_RATE)])
     if metric.startswith(_CONNECTIONS):
         return float(summary["connections"][metric.removeprefix(_CONNECTIONS)])
+    if metric.startswith(_BACKENDS):
+        return float(summary["backends"][metric.removeprefix(_BACKENDS)])
     return _dotted(summary, metric)
 
 

@@ -134,8 +134,8 @@ def listeners_within(scenario: Scenario, ports: PortRange) -> int:
         first = (backends.listen_range or ports).first
         held = PortRange(first, min(65535, first + backends.count - 1))
         return ports_within(ports, [held]) + front
-    if backends.ports == "random":
-        listen = backends.listen_range or ports
+    listen = backends.listen_range
+    if listen is not None:
         return min(backends.count, ports_within(ports, [listen])) + front
     shared = ports_within(ports, [scenario.kernel.port_range])
     usable = shared - ports_within(ports, reserved)

@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.report.moves_text import moves_lines
 from simulator.report.port_use_text import port_use_lines
 from simulator.report.recovery_text import recovery_lines
 from simulator.report.safe_text import DASH, safe
@@ -79,6 +80,7 @@ def summary_text(
         _lines("Use of ports and backends (evenness: 1 = all alike)", port_use_lines(summary)),
         _lines("Recovery after churn", recovery_lines(summary)),
         _errors(summary),
+        _lines("Backends that moved", moves_lines(part(summary, "backends"))),
         _cost(summary),
         _connect_cost(summary),
         _doubts(summary),

@@ -23,8 +23,11 @@ from simulator.scenario.document import (
 
 #: Giving one of these takes the others away, since only one of them may stand.
 _INSTEAD_OF: Final = {
-    "constant": ("exponential", "poisson"),
-    "exponential": ("constant",),
+    "constant": ("exponential", "lognormal", "pareto", "bimodal", "poisson"),
+    "exponential": ("constant", "lognormal", "pareto", "bimodal"),
+    "lognormal": ("constant", "exponential", "pareto", "bimodal"),
+    "pareto": ("constant", "exponential", "lognormal", "bimodal"),
+    "bimodal": ("constant", "exponential", "lognormal", "pareto"),
     "poisson": ("constant",),
     "arrivals": ("hold",),
     "hold": ("arrivals",),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import annotated_types
 
+from simulator.scenario.churn import Churn, Departure, ScaleStep
+from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
 from simulator.scenario.document import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
 _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Kernel, "kernel"),
     (Backends, "backends"),
+    (Churn, "churn"),
+    (Departure, "at"),
+    (ScaleStep, "scale"),
     (Balancer, "balancer"),
     (Policy, "policy"),
     (Clients, "clients"),
@@ -66,6 +71,9 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Rate, "rate"),
     (Hold, "hold"),
     (Duration, "duration"),
+    (Lognormal, "lognormal"),
+    (Pareto, "pareto"),
+    (Bimodal, "bimodal"),
     (Sampling, "sampling"),
 )
 _TITLES: Final = {model.__name__: title for model, title in _SECTIONS} | {"ClientSource": "source"}
@@ -131,7 +139,8 @@ def _overrides() -> Iterator[str]:
         "A path is keys joined by dots; an entry of `traffic` goes by its number from 0 or by its\n"
         "name: `backends.count`, `traffic.0.for`, `traffic.ramp.arrivals.poisson`. What follows\n"
         "`sysctls` is one key, dots and all. Setting one of several keys that exclude each other\n"
-        "(`constant`, `exponential`, `poisson`; `arrivals`, `hold`) takes the others away.\n"
+        "(`constant`, `exponential`, `lognormal`, `pareto`, `bimodal`; `constant`, `poisson`;\n"
+        "`arrivals`, `hold`) takes the others away.\n"
         "\n"
         "```yaml\n"
         "variants:\n"
@@ -174,6 +183,10 @@ def _value(node: dict[str, Any], field: FieldInfo | None = None) -> str:
         return _text(node.get("pattern", ""), field)
     if node["type"] == "integer":
         return _number(node.get("minimum", 0), node.get("maximum"))
+    if node["type"] == "number":
+        above = f"above {node['exclusiveMinimum']:g}" if "exclusiveMinimum" in node else ""
+        least = above or f"from {node.get('minimum', 0):g}"
+        return f"number {least}, at most {node['maximum']:g}"
     return "`true`, `false`" if node["type"] == "boolean" else "mapping"
 
 

@@ -14,7 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
 from simulator.ports.range import DYNAMIC, USER, PortRange
+from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
+from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
 from simulator.scenario.fields import (
     MAX_DURATION_NS,
     Count,
@@ -51,6 +54,9 @@ class Duration(Mapping):
     exponential: TimeNs | None = Field(
         default=None, description="exponentially distributed with this mean"
     )
+    lognormal: Lognormal | None = Field(default=None, description="a long tail to the right")
+    pareto: Pareto | None = Field(default=None, description="a tail that falls as a power")
+    bimodal: Bimodal | None = Field(default=None, description="mostly fast, sometimes slow")
 
     @model_validator(mode="before")
     @classmethod
@@ -61,12 +67,15 @@ class Duration(Mapping):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Duration:
-        exactly_one(self, ("constant", "exponential"))
+        exactly_one(self, ("constant", "exponential", "lognormal", "pareto", "bimodal"))
         return self
 
     @property
     def mean_ns(self) -> int:
         """The mean, in ns."""
+        shaped = self.lognormal or self.pareto or self.bimodal
+        if shaped is not None:
+            return shaped.mean_ns
         return self.constant if self.constant is not None else (self.exponential or 0)
 
 
@@ -198,6 +207,20 @@ class Kernel(Mapping):
         return self
 
 
+ListenPorts = Literal[
+    "kernel",
+    "random",
+    "permanent",
+    "sequential",
+    "blocks",
+    "random-start",
+    "random-retry",
+    "random-increments",
+    "nomad",
+    "nodeport",
+]
+
+
 class Backends(Mapping):
     """Real TCP servers, each listening on a port it was given dynamically."""
 
@@ -213,16 +236,24 @@ class Backends(Mapping):
     kind: Literal["request-response"] = Field(
         default="request-response", description="what they speak"
     )
-    ports: Literal["kernel", "random", "permanent"] = Field(
+    ports: ListenPorts = Field(
         default="kernel",
         description=(
             "who picks the listening port: `kernel` (bind to port 0), `random` (uniform in "
-            "`range`), `permanent` (one registered port each, in order)"
+            "`range`), `permanent` (one registered port each, in order), `sequential` (the next "
+            "one after the last), `blocks` (each backend goes round in a block of its own), "
+            "`random-start`, `random-retry`, `random-increments` (RFC 6056 algorithms 1, 2, 5), "
+            "`nomad` (20 random tries, then a scan), `nodeport` (the upper band first, then the "
+            "lower one that Kubernetes keeps for fixed requests)"
         ),
     )
     range: Ports | None = Field(
         default=None,
-        description=f"ports for `random` (default {DYNAMIC}) and `permanent` (default {USER})",
+        description=(
+            f"ports to pick from; default: {USER} for `permanent`, {NOMAD} for `nomad`, "
+            f"{NODE_PORT} for `nodeport`, {DYNAMIC} for the others, and kernel.port_range for "
+            "`kernel`"
+        ),
     )
     service_time: Duration = Field(
         default=as_written("0ms"), description="time between request and answer"
@@ -239,6 +270,13 @@ class Backends(Mapping):
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
         default=None, description="descriptor limit of each backend process"
     )
+    churn: Churn | None = Field(
+        default=None, description="backends that leave and come back on other ports"
+    )
+    quarantine: TimeNs = Field(
+        default=as_written("0s"),
+        description="how long a listening port that was given back rests before it is taken again",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Backends:
@@ -248,17 +286,23 @@ class Backends(Mapping):
                 f"is {self.refusing}, more than the {self.count} backends there are",
             )
         ports = self.listen_range
+        if self.ports == "blocks" and ports is not None and self.count > len(ports):
+            raise about("count", f"is {self.count}, more than the {len(ports)} ports of {ports}")
         if ports is not None and self.count > len(ports) * self.addresses:
             where = f"{len(ports)} ports of {ports} on {self.addresses} address(es)"
             raise about("count", f"is {self.count}, more than the {where}")
+        for index, step in enumerate(self.churn.scale if self.churn is not None else ()):
+            if step.count > self.count:
+                what = f"is {step.count}, more than the {self.count} of backends.count"
+                raise about(f"churn.scale.{index}.count", what)
         return self
 
     @property
     def listen_range(self) -> PortRange | None:
-        """Ports that `random` and `permanent` draw from; None when the kernel picks."""
+        """Ports that the allocator draws from; None when the kernel picks."""
         if self.ports == "kernel":
             return None
-        return self.range or (DYNAMIC if self.ports == "random" else USER)
+        return self.range or DEFAULT_RANGES[self.ports]
 
 
 class Policy(Mapping):
@@ -328,6 +372,10 @@ class Balancer(Mapping):
     )
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
         default=None, description="descriptor limit of each relay process"
+    )
+    learns_after: TimeNs = Field(
+        default=as_written("100ms"),
+        description="how long after a backend came or went whoever picks backends is told of it",
     )
 
 
@@ -454,6 +502,7 @@ class Scenario(Mapping):
         for index, name in enumerate(names):
             if name in names[:index]:
                 wrong.append((f"traffic.{index}.name", f"{name} is the name of an earlier phase"))
+        wrong += self._moves_in_time()
         if self.duration_ns > MAX_DURATION_NS:
             wrong.append(("traffic", "lasts longer than one hour in all; shorten the phases"))
         if self.balancer.driver == "none" and self.balancer.close == "balancer":
@@ -467,6 +516,20 @@ class Scenario(Mapping):
             raise about(*wrong[0], *wrong[1:])
         self._keep_clients_out_of_the_way()
         return self
+
+    def _moves_in_time(self) -> list[tuple[Where, str]]:
+        """Moves planned for after the run; they would silently not take place."""
+        churn = self.backends.churn
+        if churn is None:
+            return []
+        late = f"is after the end of the last phase, {time_text(self.duration_ns)}"
+        named = [("at", index, one.time) for index, one in enumerate(churn.at)]
+        named += [("scale", index, one.time) for index, one in enumerate(churn.scale)]
+        return [
+            (f"backends.churn.{key}.{index}.time", late)
+            for key, index, time in named
+            if time >= self.duration_ns
+        ]
 
     def _keep_clients_out_of_the_way(self) -> None:
         """Give clients a range of their own where theirs would eat the balancer's.

@@ -97,3 +97,16 @@ def test_a_wall_that_does_not_exist_is_null_in_json(file: Path) -> None:
     assert rates[0] is None
     assert rates[1] == pytest.approx(16_383 / 60)
     assert "Infinity" not in json.dumps(done.json)
+
+
+def test_planned_moves_are_told_and_the_plan_of_connections_stays(file: Path) -> None:
+    churn = ["--set", "backends.churn={rate: 40/s, away: 10ms}", "--set", "backends.count=9"]
+    done = portchurn("explain", file, *churn)
+    assert "\nMOVES\n" in done.out
+    assert "told after 100ms; a port rests for 0ns" in done.out
+    assert "explain --plan names them all" in done.out
+    (answer,) = portchurn("explain", file, "--output", "json", *churn).json
+    assert {move["action"] for move in answer["moves"]} == {"leave", "back"}
+    printed = portchurn("explain", "--plan", file, *churn).out
+    assert printed.startswith(portchurn("explain", "--plan", file).out)
+    assert printed.count("# ") == 3 + len(answer["moves"])

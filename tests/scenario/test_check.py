@@ -51,6 +51,26 @@ WRONG: list[tuple[str, str, str]] = [
         "kernel.sysctls.net.core.somaxconn",
         "write kernel.somaxconn",
     ),
+    (
+        "backends.service_time={lognormal: {median: 2ms}}",
+        "backends.service_time.lognormal.sigma",
+        "is missing",
+    ),
+    (
+        "backends.service_time={pareto: {scale: 2ms, alpha: 1.5, cap: 2ms}}",
+        "backends.service_time.pareto.cap",
+        "is not more than the scale",
+    ),
+    (
+        "backends.service_time={bimodal: {fast: 2ms, slow: 3ms, share: 1.5}}",
+        "backends.service_time.bimodal.share",
+        "is 1.5; it must be at most 1",
+    ),
+    (
+        "backends.service_time={constant: 2ms, pareto: {scale: 2ms, alpha: 1.5}}",
+        "backends.service_time.pareto",
+        "stands beside constant",
+    ),
     ("balancer.policy=rr", "balancer.policy", "must be one of round-robin"),
     ("balancer.policy={name: random, choices: 3}", "balancer.policy.choices", "not used by random"),
     ("balancer.close=both", "balancer.close", "must be one of client, balancer, backend, reset"),

@@ -127,3 +127,38 @@ def test_why_dynamic_range(tmp_path: Path) -> None:
     assert in_use == pytest.approx(2500 * 0.55, rel=0.15)
     assert hop(runs["many-tuples"], "client-backend")["in_use_peak"] <= 256
     assert runs["many-tuples"]["attempts"]["ok"] == 20_000
+
+
+def test_backend_churn(tmp_path: Path) -> None:
+    runs = run("backend-churn", tmp_path)
+    for summary in runs.values():
+        assert summary["attempts"]["planned"] == 2000
+        assert summary["backends"]["left"] == runs["drain"]["backends"]["left"] > 5
+        assert summary["backends"]["misdelivered"] == 0
+    # 400/s over 8 backends: 5 dials in the 100 ms until the balancer is told. Those that were
+    # refused and then met a second backend that had left count once more.
+    left = runs["drain"]["backends"]["left"]
+    for how in ("drain", "crash"):
+        assert runs[how]["backends"]["refused_after_move"] == pytest.approx(5 * left, rel=0.4)
+    # A crash cuts what is open: 50/s x 20 ms for each departure, give or take its Poisson noise.
+    cut = runs["crash"]["backends"]["cut"]
+    assert cut <= 3 * left
+    assert runs["crash"]["attempts"]["failed"] == pytest.approx(cut, abs=2)
+    hung = runs["hang"]["attempts"]["failed"]
+    assert hung == pytest.approx((5 + 1) * left, rel=0.4)
+
+
+def test_quarantine(tmp_path: Path) -> None:
+    runs = run("quarantine", tmp_path)
+    ports = runs["without"]["backends"]["ports"]
+    old = {had[0]: backend for backend, had in ports.items()}
+    stolen = sum(old.get(had[1], backend) != backend for backend, had in ports.items())
+    # Each of 8 backends is dialed 125 times a second for the 400 ms between return and news.
+    assert runs["without"]["backends"]["misdelivered"] == pytest.approx(125 * 0.4 * stolen, rel=0.1)
+    assert runs["with"]["backends"]["misdelivered"] == 0
+    for summary in runs.values():
+        moved = summary["backends"]
+        # 100 ms away and 400 ms until told, and 100 ms more in which no backend is known.
+        assert moved["misdelivered"] + moved["refused_after_move"] == pytest.approx(500, rel=0.05)
+        no_backend = summary["attempts"]["errors"]["balancer-backend/pick/NO_BACKEND"]
+        assert no_backend == pytest.approx(100, rel=0.2)

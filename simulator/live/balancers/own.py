@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.balancing.policies.select import select_load, select_policy
+from simulator.clock import monotonic_ns
 from simulator.kernel.sockets import open_listener
 from simulator.live.relay import Relay
 from simulator.live.relay_log import RelaySettings
@@ -68,7 +69,11 @@ class OwnBalancer(Role):
                 self._relay.insert(backend_id, address, port)
             for backend_id in head["remove"]:
                 self._relay.remove(backend_id)
-            self.channel.send({"is": "members", "count": len(head["insert"])})
+            if "change" in head:
+                at_ns = monotonic_ns() - self.t0_ns
+                self.channel.send({"is": "changed", "change": head["change"], "t_ns": at_ns})
+            else:
+                self.channel.send({"is": "members", "count": len(head["insert"])})
 
     def on_tick(self) -> None:
         """Hand over what was recorded since the last tick."""

@@ -1,0 +1,88 @@
+"""Taking listening ports for the backends of one process: bind a candidate, keep it, lease it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from simulator.clock import monotonic_ns
+from simulator.ports.allocators import make_allocator
+from simulator.ports.lease import Lease
+from simulator.ports.range import PortRange
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from simulator.live.settings import BackendRole
+
+
+class NoPortLeft(Exception):
+    """Every candidate is held by somebody or rests."""
+
+
+class PortTaker:
+    """Gives each backend a socket that is bound and leased."""
+
+    def __init__(self, settings: BackendRole) -> None:
+        ports = PortRange(settings.first, settings.last) if settings.first else None
+        backends = settings.total or max(settings.ids, default=0) + 1
+        self._name = settings.allocator
+        self._allocator = make_allocator(settings.allocator, ports, settings.seed, backends)
+        self._generation: dict[int, int] = {}
+
+    def take(
+        self, backend: int, address: str, resting: Collection[int] = ()
+    ) -> tuple[socket.socket, Lease]:
+        """Bind the first candidate that can be had; the socket does not listen yet.
+
+        Args:
+            backend: for whom.
+            address: where.
+            resting: ports in quarantine, which are passed over.
+
+        Raises:
+            NoPortLeft: there is none, for now.
+        """
+        generation = self._generation.get(backend, 0)
+        lost = 0
+        kept: list[socket.socket] = []  # what the kernel gave and must rest: held, or it comes back
+        try:
+            for port in self._allocator.candidates(backend, generation):
+                if port in resting:
+                    continue
+                listener = _bound(address, port)
+                if listener is None:
+                    lost += 1
+                    continue
+                bound = int(listener.getsockname()[1])
+                if bound in resting:
+                    kept.append(listener)
+                    continue
+                self._generation[backend] = generation + 1
+                self._allocator.taken(backend, bound)
+                return listener, Lease(
+                    backend=backend,
+                    address=address,
+                    port=bound,
+                    allocator=self._name,
+                    from_ns=monotonic_ns(),
+                    lost_races=lost,
+                )
+        finally:
+            for one in kept:
+                one.close()
+        raise NoPortLeft(f"backend {backend} found no free port on {address}, {lost} were held")
+
+
+def _bound(address: str, port: int) -> socket.socket | None:
+    """A socket bound there; None when somebody holds the port."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return None
+    return listener
