@@ -150,7 +150,10 @@ def _fields() -> dict[str, Node]:
         "backends": _object(
             count=COUNT, ports=_map(_list(COUNT)), moves=COUNT, lost_races=COUNT,
             picks=_map(COUNT), jain=_or_none(_SHARE), picks_ideal=NUMBER,
-            picks_dispersion=_or_none(NUMBER),
+            picks_dispersion=_or_none(NUMBER), left=COUNT, back=COUNT, waits=COUNT, drained=COUNT,
+            cut=COUNT, hung=COUNT, refused_after_move=COUNT,
+            misdelivered=_said(COUNT, "connects that reached another backend's port"),
+            overlaps=_said(COUNT, "ports held by two at once: always 0, or it is our bug"),
         ),
         "recoveries": _list(recovery),
         "cpu": _map(_or_none(NUMBER)),
