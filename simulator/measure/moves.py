@@ -85,7 +85,8 @@ def moves_table(run: Run) -> dict[str, Any]:
     dials = dials_of(run)
     astray, stale = _astray(held, told, dials)
     opened = {
-        how: sum(int(event.get("open", 0)) for event in left if event["how"] == how) for how in _HOWS
+        how: sum(int(event.get("open", 0)) for event in left if event["how"] == how)
+        for how in _HOWS
     }
     return {
         "left": len(left),
