@@ -193,3 +193,52 @@ def test_verdict_names_the_cause_that_was_provoked(tmp_path: Path, name: str) ->
     elif verdict_code != "ok":
         assert 2 <= len(verdict["remedies"]) <= 3
         assert all(any(char.isdigit() for char in text) for text in verdict["remedies"][:1])
+
+
+#: code of the doubt -> (scenario, words its message must hold)
+DOUBTS: dict[str, tuple[str, str]] = {
+    "half-closed": (
+        """
+        backends: {count: 1, ports: random, range: 20000-29999, accept_every: 100ms}
+        balancer: {driver: none}
+        traffic: [{name: a, for: 2s, arrivals: {constant: 200/s}, requests: 0, lifetime: 10ms}]
+        grace: 500ms
+        """,
+        "client-backend were closed by one side only",
+    ),
+    "time-wait-overflow": (
+        """
+        kernel: {sysctls: {net.ipv4.tcp_max_tw_buckets: 10}}
+        backends: {count: 1, ports: random, range: 20000-29999}
+        traffic: [{name: a, for: 1s, arrivals: {constant: 200/s}}]
+        """,
+        "closed connections got no TIME_WAIT",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", DOUBTS)
+def test_doubt_is_provoked_and_leaves_the_numbers_standing(tmp_path: Path, code: str) -> None:
+    text, words = DOUBTS[code]
+    text = f"title: {code}\nseed: 4\n" + "\n".join(line.strip() for line in text.splitlines())
+    scenario = write_scenario(tmp_path / "doubt.yaml", text)
+    ended, (summary,) = run_json(scenario, "--results", tmp_path / "results")
+    (message,) = [one["message"] for one in summary["doubts"] if one["code"] == code]
+    assert words in message
+    assert ended == 0
+    assert summary["verdict"]["code"] == "ok"
+
+
+@pytest.mark.parametrize(("close", "side"), [("client", "connect"), ("backend", "accept")])
+def test_the_side_that_closed_first_is_the_one_that_waits(
+    tmp_path: Path, close: str, side: str
+) -> None:
+    text = (
+        f"title: side\nbalancer: {{close: {close}}}\n"
+        "backends: {count: 1, ports: random, range: 20000-29999}\n"
+        "traffic: [{name: a, for: 1s, arrivals: {constant: 200/s}}]\n"
+    )
+    scenario = write_scenario(tmp_path / "side.yaml", text)
+    _, (summary,) = run_json(scenario, "--results", tmp_path / "results")
+    (hop,) = [one for one in summary["hops"] if one["name"] == "balancer-backend"]
+    assert hop["time_wait_side"] == side
