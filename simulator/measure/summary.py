@@ -20,6 +20,7 @@ from simulator.measure.latency import latency_table, peak_concurrent
 from simulator.measure.moves import moves_table
 from simulator.measure.phases import phase_table, rates_per_s
 from simulator.measure.port_use import port_use
+from simulator.measure.precision import precision
 from simulator.measure.recovery import recoveries
 from simulator.measure.roles import cpu_table, kernel_counters, memory_table
 from simulator.measure.thresholds import evaluate
@@ -70,6 +71,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "attempts": attempts.as_dict(),
         "rates_per_s": rates_per_s(run),
         "latency_ns": latency_table(run),
+        "precision": precision(run, attempts),
         "hops": [facts.as_dict() | {"port_use": port_use(run, facts.hop)} for facts in hops],
         "connections": _connections(run, peak),
         "backends": {**backend_table(run), **moves_table(run)},

@@ -55,6 +55,7 @@ _SHARE: Final[Node] = {"type": "number", "minimum": 0, "maximum": 1}
 _NS: Final = _or_none(COUNT, "ns; null with fewer than ten samples beyond it")
 _LATENCY: Final = _object(count=COUNT, p50=_NS, p90=_NS, p99=_NS, p999=_NS, max=_or_none(COUNT))
 _RATES: Final = _named(["asked", "sent", "ok"], {"type": "number", "minimum": 0})
+_INTERVAL: Final = _or_none({**_list(NUMBER), "minItems": 2, "maxItems": 2})
 _DISTANCE: Final = _or_none(_named(["min", "median"], NUMBER), "null when no tuple came back")
 _ERRORS: Final = _said(_map(COUNT), "hop/call/ERRNO -> failed connections, by root cause")
 _WORST: Final = _or_none(ANY, "the fullest group; its keys are those of samples.jsonl")
@@ -145,6 +146,16 @@ def _fields() -> dict[str, Node]:
         ),
         "rates_per_s": _RATES,
         "latency_ns": _named(list(LATENCIES), _LATENCY),
+        "precision": _object(
+            latency_ns=_said(
+                _named(list(LATENCIES), _map(_INTERVAL)), "95 %, by order statistics"
+            ),
+            failed=_object(
+                share=_or_none(_SHARE),
+                interval=_INTERVAL,
+                at_most=_or_none(_SHARE, "given when none failed: 3/N"),
+            ),
+        ),
         "hops": _said({**_list(_hop()), "minItems": 1, "maxItems": 2}, "the clients' first"),
         "connections": _named(["peak_concurrent", "opened", "closed"], COUNT),
         "backends": _object(

@@ -15,6 +15,7 @@ import numpy as np
 from simulator.measure.histogram import Histogram
 from simulator.measure.latency import times_ns
 from simulator.measure.phases import measured, spans, stopped_at_ns
+from simulator.measure.precision import trends
 from simulator.measure.roles import busiest_share, kernel_counters, sampler_share
 from simulator.measure.state_doubts import state_doubts
 from simulator.preflight.hops import client_hop, waits_ns
@@ -231,6 +232,19 @@ def _state_doubts(run: Run) -> list[Doubt]:
     ]
 
 
+def trend_doubts(run: Run) -> list[Doubt]:
+    """Whether a phase that asks for the same all the time was answered ever slower or faster."""
+    return [
+        Doubt(
+            code="not-stationary",
+            message=f"phase {name} asks for the same all the time, but its median response at the "
+            f"end was {ratio:.2g} times that at its start",
+            remedy="add a warm-up, or look at the run over time: show --output csv",
+        )
+        for name, ratio in trends(run)
+    ]
+
+
 def _steal_doubts(run: Run) -> list[Doubt]:
     shares = [float(event["steal_share"]) for event in run.events if "steal_share" in event]
     if max(shares, default=0.0) <= STEAL:
@@ -252,6 +266,7 @@ def find_doubts(run: Run, attempts: Attempts) -> list[Doubt]:
         *observer_doubts(run),
         *transient_doubts(run),
         *_state_doubts(run),
+        *trend_doubts(run),
     ]
     if bool(np.any(run.connections["outcome"] == Outcome.OPEN)):
         still = format_count(attempts.open_at_end)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from simulator.report.moves_text import moves_lines
 from simulator.report.port_use_text import port_use_lines
+from simulator.report.precision_text import precision_lines
 from simulator.report.recovery_text import recovery_lines
 from simulator.report.safe_text import DASH, safe
 from simulator.report.trust_box import limits_line, measured_line, valid_line
@@ -76,6 +77,7 @@ def summary_text(
         _trust_box(summary),
         _attempts(summary),
         _latencies(summary),
+        _lines("Precision of this run, 95 %", precision_lines(summary)),
         _hops(summary),
         _lines("Use of ports and backends (evenness: 1 = all alike)", port_use_lines(summary)),
         _lines("Recovery after churn", recovery_lines(summary)),
