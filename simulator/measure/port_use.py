@@ -42,20 +42,29 @@ def _ordered(t_ns: Ints, *columns: Ints) -> _Uses:
     return _Uses(t_ns[order].astype(np.int64), source, port, destination)
 
 
-def _uses(run: Run, hop: Hop) -> _Uses:
+def _uses(run: Run, hop: Hop) -> tuple[_Uses, int]:
+    """The uses of known ports, and how many connections had one that nobody asked for.
+
+    Where the kernel picks for the balancer, reading each port would cost a system call for each
+    connection, and the relay does not.
+    """
     if hop is Hop.BALANCER_BACKEND:
         dials = run.dials
-        good = (dials["error"] == 0) & (dials["port"] > 0)
+        made = dials["error"] == 0
+        good = made & (dials["port"] > 0)
         t_ns, backend = dials["t_ns"][good], dials["backend"][good]
         where = _endpoints(run.leases, backend, t_ns)
-        return _ordered(t_ns, dials["source"][good], dials["port"][good], where)
+        uses = _ordered(t_ns, dials["source"][good], dials["port"][good], where)
+        return uses, int(np.count_nonzero(made) - np.count_nonzero(good))
     rows = run.connections
-    good = (rows["connected_ns"] >= 0) & (rows["port"] > 0)
+    made = rows["connected_ns"] >= 0
+    good = made & (rows["port"] > 0)
     t_ns, backend = rows["sent_ns"][good], rows["backend"][good]
     where = np.zeros(len(t_ns), dtype=np.int64)  # the balancer's front is one destination
     if hop is Hop.CLIENT_BACKEND:
         where = _endpoints(run.leases, backend, t_ns)
-    return _ordered(t_ns, rows["source"][good], rows["port"][good], where)
+    uses = _ordered(t_ns, rows["source"][good], rows["port"][good], where)
+    return uses, int(np.count_nonzero(made) - np.count_nonzero(good))
 
 
 def _endpoints(leases: Sequence[Mapping[str, Any]], backend: Ints, t_ns: Ints) -> Ints:
@@ -116,18 +125,19 @@ def port_use(run: Run, hop: Hop) -> dict[str, Any]:
     """``hops[].port_use`` of a summary.
 
     Returns:
-        ``connections`` that got a port; ``ports``: of the range that is picked from; ``distinct``:
-        of those, how many were used; ``outside``: connections from other ports; ``jain`` and
-        ``dispersion`` over the ports of the range; ``returns``: how often a tuple came back;
-        ``reuse_connections`` and ``reuse_s``: {``min``, ``median``} of the distance to it, None
-        when none came back.
+        ``connections`` whose port is known, and ``unknown``, those whose port is not; ``ports``:
+        of the range that is picked from; ``distinct``: of those, how many were used; ``outside``:
+        connections from other ports; ``jain`` and ``dispersion`` over the ports of the range;
+        ``returns``: how often a tuple came back; ``reuse_connections`` and ``reuse_s``: {``min``,
+        ``median``} of the distance to it, None when none came back.
     """
-    uses = _uses(run, hop)
+    uses, unknown = _uses(run, hop)
     offered = _offered(run, hop)
     counts = np.bincount(uses.port, minlength=65536)[offered]
     apart, after_ns = _distances(uses)
     return {
         "connections": len(uses.port),
+        "unknown": unknown,
         "ports": len(offered),
         "distinct": int(np.count_nonzero(counts)),
         "outside": len(uses.port) - int(counts.sum()),

@@ -73,7 +73,8 @@ def _verdict() -> Node:
 
 def _hop() -> Node:
     use = _object(
-        connections=COUNT,
+        connections=_said(COUNT, "whose port is known"),
+        unknown=_said(COUNT, "whose port the kernel picked and nobody asked for"),
         ports=_said(COUNT, "ports that are picked from"),
         distinct=_said(COUNT, "of these, how many were used"),
         outside=_said(COUNT, "connections from other ports"),

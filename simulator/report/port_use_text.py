@@ -29,8 +29,14 @@ def port_use_lines(summary: Summary) -> list[str]:
     lines = []
     for hop in hops if isinstance(hops, list) else []:
         use = hop.get("port_use") if isinstance(hop, Mapping) else None
-        if isinstance(use, Mapping) and _number(use.get("connections")):
-            lines.append(f"{safe(hop.get('name'), 32):<17} {_ports(use)}; {_reuse(use)}")
+        if not isinstance(use, Mapping):
+            continue
+        name = f"{safe(hop.get('name'), 32):<17}"
+        if _number(use.get("connections")):
+            lines.append(f"{name} {_ports(use)}; {_reuse(use)}")
+        elif _number(use.get("unknown")):
+            seen, ports = _told(hop.get("distinct_ports"), ",.0f"), _told(use.get("ports"), ",.0f")
+            lines.append(f"{name} {seen} of {ports} ports were seen; which, only the kernel knows")
     backends = summary.get("backends")
     if isinstance(backends, Mapping) and (_number(backends.get("count")) or 0) > 1:
         lines += _picks(backends)
@@ -40,7 +46,7 @@ def port_use_lines(summary: Summary) -> list[str]:
 def _ports(use: Mapping[str, Any]) -> str:
     text = (
         f"{_told(use.get('distinct'), ',.0f')} of {_told(use.get('ports'), ',.0f')} ports, "
-        f"evenness {_told(use.get('jain'))}"
+        f"unevenness {_told(use.get('dispersion'), '.2f')}"
     )
     outside = _number(use.get("outside"))
     return f"{text}, {format_count(outside)} connections from other ports" if outside else text
@@ -69,6 +75,8 @@ def _picks(backends: Mapping[str, Any]) -> list[str]:
         return []
     # A backend that was never picked is not in the table.
     least = min(counts) if len(counts) >= (_number(backends.get("count")) or 0) else 0.0
-    ideal, even = _told(backends.get("picks_ideal"), ",.1f"), _told(backends.get("jain"))
+    ideal = _told(backends.get("picks_ideal"), ",.1f")
+    even = f"unevenness {_told(backends.get('picks_dispersion'), '.2f')}"
+    jain = f"Jain {_told(backends.get('jain'))}"
     between = f"{format_count(least)} to {format_count(max(counts))}"
-    return [f"{'picks':<17} {between} for each backend, ideal {ideal}, evenness {even}"]
+    return [f"{'picks':<17} {between} for each backend, ideal {ideal}, {even}, {jain}"]

@@ -79,7 +79,10 @@ def summary_text(
         _latencies(summary),
         _lines("Precision of this run, 95 %", precision_lines(summary)),
         _hops(summary),
-        _lines("Use of ports and backends (evenness: 1 = all alike)", port_use_lines(summary)),
+        _lines(
+            "Use of ports and backends (unevenness: 0 = in turn, 1 = as at random)",
+            port_use_lines(summary),
+        ),
         _lines("Recovery after churn", recovery_lines(summary)),
         _errors(summary),
         _lines("Backends that moved", moves_lines(part(summary, "backends"))),

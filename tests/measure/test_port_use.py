@@ -74,6 +74,12 @@ def test_failed_connects_used_no_tuple_and_strangers_are_counted_apart(tmp_path:
     assert (told["connections"], told["outside"], told["distinct"]) == (2, 1, 1)
 
 
+def test_ports_that_the_kernel_picked_are_counted_as_unknown(tmp_path: Path) -> None:
+    run = RunBuilder(scenario=scenario(kernel=TEN_PORTS)).dial(0, port=0).dial(MS, port=0)
+    told = balancer(tmp_path, run.dial(2 * MS, port=50_001))
+    assert (told["connections"], told["unknown"], told["returns"]) == (1, 2, 0)
+
+
 def test_reserved_ports_are_never_handed_out(tmp_path: Path) -> None:
     kernel = {**TEN_PORTS, "reserved_ports": ["50002-50004"]}
     run = RunBuilder(scenario=scenario(kernel=kernel)).dial(0, port=50_000)

@@ -6,6 +6,7 @@ from simulator.report.port_use_text import port_use_lines
 
 USE = {
     "connections": 3000,
+    "unknown": 0,
     "ports": 1000,
     "distinct": 998,
     "outside": 0,
@@ -15,13 +16,19 @@ USE = {
     "reuse_connections": {"min": 500.0, "median": 990.0},
     "reuse_s": {"min": 0.5, "median": 0.532},
 }
-BACKENDS = {"count": 3, "picks": {"0": 10, "1": 12}, "picks_ideal": 22 / 3, "jain": 0.66}
+BACKENDS = {
+    "count": 3,
+    "picks": {"0": 10, "1": 12},
+    "picks_ideal": 22 / 3,
+    "jain": 0.66,
+    "picks_dispersion": 5.6,
+}
 
 
 def test_each_hop_has_a_line() -> None:
     (line,) = port_use_lines({"hops": [{"name": "balancer-backend", "port_use": USE}]})
     assert line == (
-        "balancer-backend  998 of 1,000 ports, evenness 0.987; a tuple came back after "
+        "balancer-backend  998 of 1,000 ports, unevenness 0.50; a tuple came back after "
         "990 connections (532ms), soonest 500 connections (500ms)"
     )
 
@@ -32,10 +39,20 @@ def test_what_did_not_come_back_or_came_from_elsewhere_is_said() -> None:
     assert line.endswith("7 connections from other ports; no tuple came back")
 
 
+def test_ports_that_only_the_kernel_knows_are_not_made_up() -> None:
+    hop = {
+        "name": "balancer-backend",
+        "distinct_ports": 990,
+        "port_use": USE | {"connections": 0, "unknown": 3000},
+    }
+    (line,) = port_use_lines({"hops": [hop]})
+    assert line == ("balancer-backend  990 of 1,000 ports were seen; which, only the kernel knows")
+
+
 def test_picks_stand_beside_their_ideal() -> None:
     (line,) = port_use_lines({"backends": BACKENDS})
     assert line == (
-        "picks             0 to 12 for each backend, ideal 7.3, evenness 0.660"
+        "picks             0 to 12 for each backend, ideal 7.3, unevenness 5.60, Jain 0.660"
     )  # the third was never picked
 
 
