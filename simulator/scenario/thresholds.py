@@ -48,6 +48,7 @@ HOP_FIELDS: Final = (
     "in_use_peak",
     "established_peak",
     "time_wait_peak",
+    "half_closed_peak",
     "distinct_ports",
 )
 VERDICTS: Final = (

@@ -92,3 +92,31 @@ def test_without_samples_the_budget_follows_from_the_scenario(tmp_path: Path) ->
     assert facts_of(RunBuilder(scenario=made).planned([]), tmp_path)[1].budget == 1000
     sampled = RunBuilder(scenario=made).planned([]).sample(0, {"balancer-backend": hop_sample(999)})
     assert facts_of(sampled, tmp_path)[1].budget == 999
+
+
+@pytest.mark.parametrize(
+    ("near", "recyclable", "far", "side"),
+    [
+        (0, 0, 0, None),
+        (5, 0, 0, "connect"),
+        (0, 0, 5, "accept"),
+        (3, 40, 20, "connect"),  # what may be taken over again is TIME_WAIT all the same
+        (3, 0, 20, "accept"),
+    ],
+)
+def test_the_side_that_waits_is_the_one_with_more_of_it(
+    tmp_path: Path, near: int, recyclable: int, far: int, side: str | None
+) -> None:
+    seen = hop_sample(1000, time_wait=near) | {
+        "recyclable": recyclable,
+        "accept_side": {"established": 0, "time_wait": far, "other": 0},
+    }
+    run = RunBuilder().planned([]).sample(0, {"balancer-backend": seen})
+    assert facts_of(run, tmp_path)[1].as_dict()["time_wait_side"] == side
+
+
+def test_half_closed_connections_are_told_at_their_peak(tmp_path: Path) -> None:
+    run = RunBuilder().planned([])
+    for place, count in enumerate((5, 70, 20)):
+        run.sample(place, {"balancer-backend": hop_sample(1000) | {"fin_wait": count}})
+    assert facts_of(run, tmp_path)[1].half_closed_peak == 70

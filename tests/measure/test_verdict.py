@@ -279,3 +279,27 @@ def test_when_nothing_ran_out_the_headroom_is_told(tmp_path: Path) -> None:
 def test_a_run_of_no_connections_is_ok_and_says_so(tmp_path: Path) -> None:
     found = verdict(RunBuilder().planned([]), tmp_path)
     assert found["sentence"].startswith("Nothing ran out: 0 of 0 connections succeeded")
+
+
+def test_ports_held_by_what_one_side_only_has_closed(tmp_path: Path) -> None:
+    source = {"addresses": 1, "ports": "kernel"}
+    run = build(
+        100,
+        kernel={"port_range": "50000-50100", "reserved_ports": ["50010-50019"]},
+        balancer={"driver": "none"},
+        clients={"source": source},
+    )
+    for row in range(90, 100):
+        run.failed(row, Call.CONNECT, errno.EADDRNOTAVAIL)
+    hop = hop_sample(91, established=1)
+    hop |= {"fin_wait": 90, "in_use": 91, "other": 90}
+    hop["worst"] |= {"in_use": 91, "other": 90}
+    found = verdict(run.sample(1800 * MS, {"client-backend": hop}), tmp_path)
+    assert found["code"] == "client-source-ports"
+    assert "connections that only one side has closed hold them (FIN_WAIT)" in found["sentence"]
+    assert found["remedies"][0].endswith("90 connections wait for that")
+    assert found["evidence"]["cause"] == "half-closed"
+    assert found["evidence"]["range_remarks"] == [
+        "10 of the ports 50000-50100 are reserved (kernel.reserved_ports)",
+        "the range 50000-50100 has an odd number of ports",
+    ]

@@ -18,6 +18,7 @@ from simulator.preflight.hops import (
     hop_budgets,
     listeners_within,
     open_ns,
+    range_remarks,
     remarks,
     waits_ns,
 )
@@ -285,3 +286,14 @@ def test_in_use_is_counted_from_the_plan() -> None:
     due = plan.columns["due_ns"]
     by_hand = max(np.sum((due <= t) & (due + 500 * MS > t)) for t in due[::50])
     assert by_hand <= ceiling_of(scenario).needed <= by_hand + 60
+
+
+def test_what_a_range_hides_is_said_for_its_hop_alone() -> None:
+    odd = small("kernel.port_range=50000-50100", "kernel.reserved_ports=[50007]")
+    assert range_remarks(odd, Hop.BALANCER_BACKEND) == [
+        "1 of the ports 50000-50100 are reserved (kernel.reserved_ports)",
+        "the range 50000-50100 has an odd number of ports",
+    ]
+    # The clients bind ports of their own, which no reservation and no step of 2 keeps from them.
+    assert range_remarks(odd, Hop.CLIENT_BALANCER) == []
+    assert range_remarks(small("kernel.port_range=50000-50099"), Hop.BALANCER_BACKEND) == []
