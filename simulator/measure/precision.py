@@ -65,18 +65,22 @@ def effective_size(values: np.ndarray[Any, Any]) -> float | None:
     return float(min(len(values), max(1.0, worth)))
 
 
-def quantile_interval(values_ns: Times, share: float) -> Interval | None:
-    """Interval of one percentile of times in order, ns; None where it is not told either.
+def quantile_intervals(values_ns: Times, shares: Sequence[float]) -> list[Interval | None]:
+    """Intervals of percentiles of times in order, ns; None where the percentile is not told either.
 
     Args:
-        values_ns: in the order in which they happened.
-        share: which percentile, within 0..1.
+        values_ns: in the order in which they happened, shape (n,).
+        shares: which percentiles, each within 0..1.
     """
-    if len(values_ns) * (1 - share) < BEYOND - 1e-9:
-        return None
     histogram = Histogram(values_ns)
+    return [_quantile_interval(histogram, values_ns, share) for share in shares]
+
+
+def _quantile_interval(histogram: Histogram, values_ns: Times, share: float) -> Interval | None:
+    if histogram.count * (1 - share) < BEYOND - 1e-9:
+        return None
     [quantile] = histogram.quantiles([share])
-    worth = effective_size((values_ns <= quantile).astype(np.float64))
+    worth = effective_size((values_ns <= quantile).astype(np.float32))
     ranks = quantile_ranks(int(worth), share) if worth is not None else None
     if worth is None or ranks is None:
         return None
@@ -138,19 +142,18 @@ def precision(run: Run, attempts: Attempts) -> dict[str, Any]:
     """
     sent, failed = attempts.sent, attempts.failed
     return {
-        "latency_ns": {
-            kind: {
-                name: _plain(quantile_interval(np.maximum(values, 0), share))
-                for name, share in _SHARES
-            }
-            for kind, values in times_ns(run).items()
-        },
+        "latency_ns": {kind: _told(values) for kind, values in times_ns(run).items()},
         "failed": {
             "share": failed / sent if sent else None,
             "interval": list(wilson(failed, sent)) if sent else None,
             "at_most": most_of_none(sent) if sent and not failed else None,
         },
     }
+
+
+def _told(values: Times) -> dict[str, list[int] | None]:
+    found = quantile_intervals(np.maximum(values, 0), [share for _, share in _SHARES])
+    return {name: _plain(one) for (name, _), one in zip(_SHARES, found, strict=True)}
 
 
 def _plain(interval: Interval | None) -> list[int] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.scenario.thresholds import COUNTS, HOPS, LATENCIES, parse_threshold
+from simulator.scenario.thresholds import COUNTS, HOPS, LATENCIES, RECOVERY, parse_threshold
+from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,20 @@ def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
         return float(summary["connections"][metric.removeprefix(_CONNECTIONS)])
     if metric.startswith(_BACKENDS):
         return float(summary["backends"][metric.removeprefix(_BACKENDS)])
+    if metric in RECOVERY:
+        return _recovery(summary["recoveries"], metric)
     return _dotted(summary, metric)
+
+
+def _recovery(recoveries: Sequence[Mapping[str, Any]], metric: str) -> float | None:
+    """None where what was before a moment is not known, or where one was never got over."""
+    if any(one["ok_before"] is None for one in recoveries):
+        return None
+    times = [one["recovery_s"] for one in recoveries]
+    never = sum(time is None for time in times)
+    if metric == "recovery.never":
+        return float(never)
+    return None if never else max((time * NS_PER_S for time in times), default=0.0)
 
 
 def _dotted(summary: Mapping[str, Any], metric: str) -> float | None:

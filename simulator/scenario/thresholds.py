@@ -51,6 +51,9 @@ HOP_FIELDS: Final = (
     "half_closed_peak",
     "distinct_ports",
 )
+#: Over all moments of churn: the longest time until connections succeeded as before, and how many
+#: moments were not got over within the run.
+RECOVERY: Final = ("recovery.longest", "recovery.never")
 VERDICTS: Final = (
     "ok",
     "balancer-source-ports",
@@ -87,7 +90,16 @@ def known_metrics() -> list[str]:
     """Every metric a threshold may name, apart from ``errors.HOP/CALL/ERRNO``."""
     latencies = [f"{name}.{field}" for name in LATENCIES for field in LATENCY_FIELDS]
     hops = [f"{hop}.{field}" for hop in HOPS for field in HOP_FIELDS]
-    return ["verdict", *COUNTS, *RATES, *latencies, *CONNECTIONS, *BACKENDS, *hops]
+    return [
+        "verdict",
+        *COUNTS,
+        *RATES,
+        *latencies,
+        *CONNECTIONS,
+        *BACKENDS,
+        *RECOVERY,
+        *hops,
+    ]
 
 
 def _bound(metric: str, comparison: str, text: str) -> float | str:
@@ -97,7 +109,8 @@ def _bound(metric: str, comparison: str, text: str) -> float | str:
         if comparison not in ("==", "!="):
             raise ValueError("a verdict can only be compared with == or !=")
         return text
-    if metric.split(".", maxsplit=1)[0] in LATENCIES and not metric.endswith(".count"):
+    timed = metric.split(".", maxsplit=1)[0] in LATENCIES and not metric.endswith(".count")
+    if timed or metric == "recovery.longest":
         return float(parse_time_ns(text))
     if metric.startswith("rate."):
         return parse_rate_per_s(text)

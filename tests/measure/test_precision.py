@@ -16,7 +16,7 @@ from simulator.measure.precision import (
     asks_for_the_same,
     effective_size,
     mann_kendall,
-    quantile_interval,
+    quantile_intervals,
     trends,
 )
 from simulator.measure.summary import summarize
@@ -62,7 +62,7 @@ def test_too_few_or_equal_values() -> None:
 
 def test_a_percentile_of_independent_times_is_bounded_by_its_ranks() -> None:
     values = generator(9, "times").exponential(1e6, 50_000).astype(np.int64)
-    found = quantile_interval(values, 0.99)
+    (found,) = quantile_intervals(values, [0.99])
     ranks = quantile_ranks(50_000, 0.99)
     assert found is not None
     assert ranks is not None
@@ -79,7 +79,7 @@ def test_intervals_hold_the_true_percentile_as_often_as_promised() -> None:
     hits = 0
     for number in range(200):
         values = generator(number, "cover").exponential(1e6, 4_000).astype(np.int64)
-        found = quantile_interval(values, 0.9)
+        (found,) = quantile_intervals(values, [0.9])
         assert found is not None
         hits += found.low <= true <= found.high
     # Binomial(200, 0.95) is below 181 once in 300; histograms round by a thousandth.
@@ -88,8 +88,8 @@ def test_intervals_hold_the_true_percentile_as_often_as_promised() -> None:
 
 def test_a_percentile_that_is_not_told_has_no_interval() -> None:
     values = np.arange(5000, dtype=np.int64)
-    assert quantile_interval(values, 0.999) is None
-    assert quantile_interval(values[:100], 0.5) is None
+    assert quantile_intervals(values, [0.999]) == [None]
+    assert quantile_intervals(values[:100], [0.5]) == [None]
 
 
 @given(st.lists(st.integers(0, 30), min_size=2, max_size=40))

@@ -61,3 +61,22 @@ def test_conditions_by_hand(
     summary: dict[str, Any], text: str, value: float | str | None, holds: bool
 ) -> None:
     assert evaluate(summary, [text]) == [{"text": text, "value": value, "holds": holds}]
+
+
+@pytest.mark.parametrize(
+    ("times", "longest", "never"),
+    [
+        ([], 0.0, 0.0),
+        ([0.1, 0.4], 400.0 * MS, 0.0),
+        ([0.1, None], None, 1.0),  # what was not got over took no time that could be told
+    ],
+)
+def test_recovery_is_that_of_the_worst_moment(
+    summary: dict[str, Any], times: list[float | None], longest: float | None, never: float
+) -> None:
+    told = [{"ok_before": 1.0, "recovery_s": time} for time in times]
+    metrics = ("recovery.longest", "recovery.never")
+    found = [metric_value({**summary, "recoveries": told}, metric) for metric in metrics]
+    assert found == [pytest.approx(longest), never]
+    unknown = {**summary, "recoveries": [*told, {"ok_before": None, "recovery_s": None}]}
+    assert [metric_value(unknown, metric) for metric in metrics] == [None, None]
