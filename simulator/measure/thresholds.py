@@ -10,10 +10,9 @@ from simulator.units import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_RATE: Final = "rate."
 _ERRORS: Final = "errors."
-_CONNECTIONS: Final = "connections."
-_BACKENDS: Final = "backends."
+#: Prefix of a metric -> the part of a summary that holds its number.
+_TABLES: Final = {"rate.": "rates_per_s", "connections.": "connections", "backends.": "backends"}
 
 
 def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
@@ -32,12 +31,9 @@ def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
         return float(attempts[metric])
     if metric.startswith(_ERRORS):
         return float(attempts["errors"].get(metric.removeprefix(_ERRORS), 0))
-    if metric.startswith(_RATE):
-        return float(summary["rates_per_s"][metric.removeprefix(_RATE)])
-    if metric.startswith(_CONNECTIONS):
-        return float(summary["connections"][metric.removeprefix(_CONNECTIONS)])
-    if metric.startswith(_BACKENDS):
-        return float(summary["backends"][metric.removeprefix(_BACKENDS)])
+    for prefix, name in _TABLES.items():
+        if metric.startswith(prefix):
+            return float(summary[name][metric.removeprefix(prefix)])
     if metric in RECOVERY:
         return _recovery(summary["recoveries"], metric)
     return _dotted(summary, metric)
