@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.measure.churn_cuts import ChurnCuts, churn_cuts
 from simulator.measure.hops import HopFacts, bind_conflict, ran_out
 from simulator.measure.latency import mean_hold_s
 from simulator.measure.phases import peak_asked_per_s
@@ -75,6 +76,7 @@ class Evidence:
         peak_concurrent: the most connections open at once.
         unanswered: connections that stood and got no answer, None without any.
         idle_cuts: connections cut while they rested, None without any.
+        churn: failures that moves of backends explain, None without any.
         request_gap_ns: planned time between two requests of a connection, 0 without any.
     """
 
@@ -96,6 +98,7 @@ class Evidence:
     peak_concurrent: int
     unanswered: Unanswered | None
     idle_cuts: IdleCuts | None
+    churn: ChurnCuts | None
     request_gap_ns: int
 
     def share(self, code: str) -> float:
@@ -189,17 +192,19 @@ def _client_backends(run: Run, causes: Causes) -> dict[str, list[int]]:
 
 
 def _tell_apart(errors: dict[str, dict[str, int]], code: str, known: Mapping[str, int]) -> None:
-    """Move, in place, what is known to have another cause out of the failures without a name."""
-    unnamed = errors.get("failures", {})
+    """Move, in place, what is known to have another cause from where its errno alone has put it."""
     for key, count in known.items():
-        moved = min(count, unnamed.get(key, 0))
-        if moved:
+        for unnamed in ("failures", "backend-refused"):
+            table = errors.get(unnamed, {})
+            moved = min(count, table.get(key, 0))
+            if not moved:
+                continue
             errors.setdefault(code, {})[key] = moved
-            unnamed[key] -= moved
-            if not unnamed[key]:
-                del unnamed[key]
-    if not unnamed:
-        errors.pop("failures", None)
+            table[key] -= moved
+            if not table[key]:
+                del table[key]
+            if not table:
+                del errors[unnamed]
 
 
 def gather(
@@ -233,6 +238,8 @@ def gather(
     slow, cut = unanswered(run, causes), idle_cuts(run, causes)
     _tell_apart(errors, "backend-slow", slow.errors if slow is not None else {})
     _tell_apart(errors, "idle-timeout", cut.errors if cut is not None else {})
+    moved = churn_cuts(run, causes)
+    _tell_apart(errors, "backend-churn", moved.errors if moved is not None else {})
     cost = {code: sum(found.values()) for code, found in errors.items()}
     for reason in ("generator", "descriptors"):
         if attempts.not_sent.get(reason):
@@ -261,5 +268,6 @@ def gather(
         peak_concurrent=peak_concurrent,
         unanswered=slow,
         idle_cuts=cut,
+        churn=moved,
         request_gap_ns=request_gap_ns(run),
     )

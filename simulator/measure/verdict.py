@@ -20,7 +20,7 @@ from simulator.measure.remedies import (
     queue_remedies,
     refused_remedies,
 )
-from simulator.measure.waiting_findings import Finding, backend_slow, idle_timeout
+from simulator.measure.waiting_findings import Finding, backend_churn, backend_slow, idle_timeout
 from simulator.measure.walls import Wall, rate_text, wall_of
 from simulator.preflight.hops import range_remarks, source_of
 from simulator.records import Hop
@@ -96,6 +96,7 @@ def decide(evidence: Evidence) -> Verdict:
         "generator": _generator,
         "backend-slow": lambda e: _found(e, "backend-slow", backend_slow(e)),
         "idle-timeout": lambda e: _found(e, "idle-timeout", idle_timeout(e)),
+        "backend-churn": lambda e: _found(e, "backend-churn", backend_churn(e)),
         "failures": _failures,
         "ok": _ok,
     }

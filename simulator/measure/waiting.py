@@ -28,7 +28,7 @@ _KEPT_PACE: Final = 0.9
 #: Timers may fire a little early, and a silence is read from two clocks' ticks.
 _NEARLY: Final = 0.95
 #: The same end, met at once or only as the next request is written.
-_CUT: Final = (int(Ending.EOF), errno.ECONNRESET, errno.EPIPE)
+CUT: Final = (int(Ending.EOF), errno.ECONNRESET, errno.EPIPE)
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -69,7 +69,8 @@ class IdleCuts:
     rest_ns: int
 
 
-def _by_key(causes: Causes, chosen: Mask) -> dict[str, int]:
+def errors_by_key(causes: Causes, chosen: Mask) -> dict[str, int]:
+    """``hop/call/ERRNO`` -> how many of the chosen failures, shape (failed,)."""
     kinds, counts = np.unique(
         np.stack([causes.hop[chosen], causes.call[chosen], causes.error[chosen]], axis=1),
         axis=0,
@@ -114,7 +115,7 @@ def unanswered(run: Run, causes: Causes) -> Unanswered | None:
         if np.count_nonzero(run.dials["error"] == 0) < _KEPT_PACE * connected:
             return None
     reached, accepted = _reached_and_accepted(run)
-    return Unanswered(errors=_by_key(causes, chosen), reached=reached, accepted=accepted)
+    return Unanswered(errors=errors_by_key(causes, chosen), reached=reached, accepted=accepted)
 
 
 def idle_cuts(run: Run, causes: Causes) -> IdleCuts | None:
@@ -131,7 +132,7 @@ def idle_cuts(run: Run, causes: Causes) -> IdleCuts | None:
     row = causes.row
     rest = rows["closed_ns"][row].astype(np.int64) - rows["answered_ns"][row].astype(np.int64)
     chosen = (
-        np.isin(causes.error, _CUT)
+        np.isin(causes.error, CUT)
         & ~causes.joined
         & (rows["answers"][row] > 0)
         & (rows["answers"][row] < run.plan["requests"][row])
@@ -140,7 +141,7 @@ def idle_cuts(run: Run, causes: Causes) -> IdleCuts | None:
     if not chosen.any():
         return None
     return IdleCuts(
-        errors=_by_key(causes, chosen), limit_ns=limit, rest_ns=int(np.median(rest[chosen]))
+        errors=errors_by_key(causes, chosen), limit_ns=limit, rest_ns=int(np.median(rest[chosen]))
     )
 
 

@@ -1,4 +1,4 @@
-"""Sentences and remedies for connections that waited in vain: slow backends, idle timeouts."""
+"""Sentences and remedies for connections that stood and were lost: slow, idle, or left behind."""
 
 from __future__ import annotations
 
@@ -124,4 +124,40 @@ def idle_timeout(evidence: Evidence) -> Finding:
             ),
         ],
         evidence={"idle_timeout_ns": cut.limit_ns, "rest_ns": cut.rest_ns, "gap_ns": gap_ns},
+    )
+
+
+def backend_churn(evidence: Evidence) -> Finding:
+    """Connections that failed because their backend left."""
+    churn, scenario = evidence.churn, evidence.scenario
+    assert churn is not None, "the cause was counted from it"
+    learns = format_ns(scenario.balancer.learns_after)
+    parts = [
+        f"{format_count(churn.cut)} connections were cut as a backend left or came back"
+        if churn.cut
+        else "",
+        f"{format_count(churn.refused)} found nobody where a backend had been (who picks is told "
+        f"after {learns})"
+        if churn.refused
+        else "",
+    ]
+    each = evidence.asked_per_s / scenario.backends.count
+    astray = each * scenario.balancer.learns_after / NS_PER_S
+    return Finding(
+        sentence=(
+            f"Backends that moved took connections with them: "
+            f"{' and '.join(part for part in parts if part)}, in {format_count(churn.moments)} "
+            f"departures and returns"
+        ),
+        remedies=[
+            (
+                f"let backends finish what they have before they leave "
+                f"(backends.churn.leave: drain): {format_count(churn.cut)} -> 0 connections cut"
+            ),
+            (
+                f"tell who picks sooner (balancer.learns_after, {learns} now): {astray:.3g} "
+                f"connects go to an old endpoint for each departure, {astray / 2:.3g} in half of it"
+            ),
+        ],
+        evidence={"cut": churn.cut, "refused": churn.refused, "moments": churn.moments},
     )

@@ -65,6 +65,7 @@ VERDICTS: Final = (
     "generator",
     "backend-slow",
     "idle-timeout",
+    "backend-churn",
     "failures",
 )
 _TEXT_RE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_./-]*)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*")

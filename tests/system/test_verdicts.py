@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,6 +142,18 @@ CAUSES: dict[str, tuple[str, str, str | None, tuple[str, ...]]] = {
         "client-balancer",
         ("balancer.idle_timeout is 300ms", "EOF"),
     ),
+    "backend-churn": (
+        """
+        backends:
+          {count: 4, ports: random, range: 20000-29999, service_time: 20ms,
+           churn: {leave: crash, away: 300ms, at: [{time: 500ms, backends: 2}, {time: 1s}]}}
+        balancer: {retries: 3, learns_after: 50ms}
+        traffic: [{name: a, for: 1500ms, arrivals: {constant: 400/s}}]
+        """,
+        "backend-churn",
+        "client-balancer",
+        ("cut as a backend left", "ECONNRESET"),
+    ),
     "half-closed": (
         """
         kernel: {port_range: 50000-50199, time_wait: 500ms}
@@ -169,9 +182,7 @@ CAUSES: dict[str, tuple[str, str, str | None, tuple[str, ...]]] = {
 
 
 def provoke(tmp_path: Path, name: str) -> tuple[int, dict[str, Any]]:
-    text = f"title: {name}\nseed: 4\n" + "\n".join(
-        line.strip() for line in CAUSES[name][0].splitlines()
-    )
+    text = f"title: {name}\nseed: 4\n{dedent(CAUSES[name][0])}"
     scenario = write_scenario(tmp_path / f"{name}.yaml", text)
     code, (summary,) = run_json(scenario, "--results", tmp_path / "results")
     return code, summary
@@ -220,8 +231,7 @@ DOUBTS: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("code", DOUBTS)
 def test_doubt_is_provoked_and_leaves_the_numbers_standing(tmp_path: Path, code: str) -> None:
     text, words = DOUBTS[code]
-    text = f"title: {code}\nseed: 4\n" + "\n".join(line.strip() for line in text.splitlines())
-    scenario = write_scenario(tmp_path / "doubt.yaml", text)
+    scenario = write_scenario(tmp_path / "doubt.yaml", f"title: {code}\nseed: 4\n{dedent(text)}")
     ended, (summary,) = run_json(scenario, "--results", tmp_path / "results")
     (message,) = [one["message"] for one in summary["doubts"] if one["code"] == code]
     assert words in message
