@@ -60,11 +60,13 @@ class IdleCuts:
 
     Attributes:
         errors: ``hop/call/ERRNO`` -> how many.
-        limit_ns: the idle timeout that cut them.
+        key: the scenario's name of the idle timeout that cut them.
+        limit_ns: its length.
         rest_ns: how long they had rested, in the median.
     """
 
     errors: Mapping[str, int]
+    key: str
     limit_ns: int
     rest_ns: int
 
@@ -118,16 +120,34 @@ def unanswered(run: Run, causes: Causes) -> Unanswered | None:
     return Unanswered(errors=errors_by_key(causes, chosen), reached=reached, accepted=accepted)
 
 
+def _idle_limits(run: Run) -> dict[str, int]:
+    """Idle timeouts that ended connections in this run, ns, by whose they are.
+
+    The counters of the roles must say so, since a silence alone proves nothing.
+    """
+    scenario = run.scenario
+    ended = {
+        "balancer": ("idle_closed", scenario.balancer.idle_timeout),
+        "backends": ("idled", getattr(scenario.backends, "idle_timeout", None)),
+    }
+    return {
+        part: limit
+        for part, (counter, limit) in ended.items()
+        if limit
+        and any(int(tick.get(counter, 0)) for tick in last_counters(run, part.removesuffix("s")))
+    }
+
+
 def idle_cuts(run: Run, causes: Causes) -> IdleCuts | None:
     """Connections cut after an answer and a silence as long as an idle timeout; None without any.
 
-    The balancer's record of its own idle timeouts must agree, since a silence alone proves nothing.
+    Where both the balancer's and the backends' ended connections, the shorter one is named.
     """
-    scenario = run.scenario
-    closed_idle = sum(int(tick.get("idle_closed", 0)) for tick in last_counters(run, "balancer"))
-    if scenario.balancer.driver == "none" or not closed_idle:
+    limits = _idle_limits(run)
+    if not limits:
         return None
-    limit = scenario.balancer.idle_timeout
+    owner = min(limits, key=lambda part: limits[part])
+    limit = limits[owner]
     rows = run.connections
     row = causes.row
     rest = rows["closed_ns"][row].astype(np.int64) - rows["answered_ns"][row].astype(np.int64)
@@ -141,7 +161,10 @@ def idle_cuts(run: Run, causes: Causes) -> IdleCuts | None:
     if not chosen.any():
         return None
     return IdleCuts(
-        errors=errors_by_key(causes, chosen), limit_ns=limit, rest_ns=int(np.median(rest[chosen]))
+        errors=errors_by_key(causes, chosen),
+        key=f"{owner}.idle_timeout",
+        limit_ns=limit,
+        rest_ns=int(np.median(rest[chosen])),
     )
 
 

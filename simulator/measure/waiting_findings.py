@@ -107,23 +107,26 @@ def idle_timeout(evidence: Evidence) -> Finding:
     count = format_count(sum(cut.errors.values()))
     limit, gap_ns = format_ns(cut.limit_ns), evidence.request_gap_ns
     above = format_ns(_ROOM * max(gap_ns, cut.limit_ns))
+    whose = "The balancer's" if cut.key.startswith("balancer") else "The backends'"
+    apart = f", and requests are {format_ns(gap_ns)} apart" if gap_ns else ""
     return Finding(
         sentence=(
-            f"The balancer's idle timeout cut connections that were still wanted: {count} had "
-            f"rested for {format_ns(cut.rest_ns)} when balancer.idle_timeout is {limit}, and "
-            f"requests are {format_ns(gap_ns)} apart"
+            f"{whose} idle timeout cut connections that were still wanted: {count} had rested for "
+            f"{format_ns(cut.rest_ns)} when {cut.key} is {limit}{apart}"
         ),
         remedies=[
-            (
-                f"keep connections for longer than they rest (balancer.idle_timeout: {limit} -> "
-                f"{above})"
-            ),
+            f"keep connections for longer than they rest ({cut.key}: {limit} -> {above})",
             (
                 f"let the client give up first: close after less than {limit} of rest, and connect "
                 f"again for the next request"
             ),
         ],
-        evidence={"idle_timeout_ns": cut.limit_ns, "rest_ns": cut.rest_ns, "gap_ns": gap_ns},
+        evidence={
+            "key": cut.key,
+            "idle_timeout_ns": cut.limit_ns,
+            "rest_ns": cut.rest_ns,
+            "gap_ns": gap_ns,
+        },
     )
 
 

@@ -107,6 +107,7 @@ def test_a_connection_cut_after_a_rest_met_the_idle_timeout(tmp_path: Path, erro
     assert told is not None
     assert sum(told.errors.values()) == 1
     assert (told.limit_ns, told.rest_ns) == (500 * MS, 505 * MS)
+    assert told.key == "balancer.idle_timeout"
 
 
 @pytest.mark.parametrize(
