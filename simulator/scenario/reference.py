@@ -14,6 +14,7 @@ import annotated_types
 
 from simulator.scenario.churn import Churn, Departure, ScaleStep
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
+from simulator.scenario.care import Ejection, HealthChecks, Queue, RetryBudget
 from simulator.scenario.document import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -64,6 +65,10 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (ScaleStep, "scale"),
     (Balancer, "balancer"),
     (Policy, "policy"),
+    (HealthChecks, "health_checks"),
+    (Ejection, "ejection"),
+    (Queue, "queue"),
+    (RetryBudget, "retry_budget"),
     (Clients, "clients"),
     (Source, "source"),
     (Phase, "traffic"),

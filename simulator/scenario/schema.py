@@ -18,6 +18,17 @@ from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
 from simulator.ports.range import DYNAMIC, USER, PortRange
 from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
+from simulator.scenario.care import (
+    DEFAULT_PANIC,
+    KEYED_POLICIES,
+    WEIGHTED_POLICIES,
+    Ejection,
+    HealthChecks,
+    PolicyName,
+    Queue,
+    RetryBudget,
+    care_is_used,
+)
 from simulator.scenario.fields import (
     MAX_DURATION_NS,
     Count,
@@ -277,6 +288,14 @@ class Backends(Mapping):
         default=as_written("0s"),
         description="how long a listening port that was given back rests before it is taken again",
     )
+    weights: tuple[Annotated[int, Field(ge=1, le=256, strict=True)], ...] = Field(
+        default=(),
+        max_length=1024,
+        description=(
+            "shares for the policies that know weights, one a backend, repeated from the start "
+            "when there are more backends; all equal unless given"
+        ),
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Backends:
@@ -308,11 +327,20 @@ class Backends(Mapping):
 class Policy(Mapping):
     """How a backend is picked: a name, or `{choices: 3}` for the best of so many at random."""
 
-    name: Literal["round-robin", "random", "least-connections", "two-choices", "choices"] = Field(
-        description="the rule"
-    )
+    name: PolicyName = Field(description="the rule")
     choices: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
         default=2, description="how many candidates `choices` compares"
+    )
+    key: Literal["address", "connection"] = Field(
+        default="address",
+        description=(
+            "what the hash policies (`source-hash`, `ring-hash`, `bounded-hash`, `maglev`) go by: "
+            "the client's `address`, or address and port, another one for each `connection`"
+        ),
+    )
+    bound: Annotated[float, Field(gt=1, le=100)] = Field(
+        default=1.25,
+        description="`bounded-hash`: no backend has more than so many times the mean load",
     )
 
     @model_validator(mode="before")
@@ -328,6 +356,10 @@ class Policy(Mapping):
     def _choices_are_used(self) -> Policy:
         if self.choices != 2 and self.name != "choices":
             raise about("choices", f"is not used by {self.name}; write {{choices: {self.choices}}}")
+        if self.key != "address" and self.name not in KEYED_POLICIES:
+            raise about("key", f"is not used by {self.name}, which looks at no client; delete it")
+        if self.bound != 1.25 and self.name != "bounded-hash":
+            raise about("bound", f"is not used by {self.name}; delete it, or name bounded-hash")
         return self
 
 
@@ -377,6 +409,43 @@ class Balancer(Mapping):
         default=as_written("100ms"),
         description="how long after a backend came or went whoever picks backends is told of it",
     )
+    health_checks: HealthChecks | None = Field(
+        default=None, description="connects that only ask whether a backend is there"
+    )
+    ejection: Ejection | None = Field(
+        default=None, description="a backend whose connects fail is left out for a while"
+    )
+    panic: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=DEFAULT_PANIC,
+        description="with fewer than this share of backends fit, all are picked again",
+    )
+    cap: Count | None = Field(
+        default=None,
+        description="most connections to one backend from one relay process; more wait in `queue`",
+    )
+    queue: Queue = Field(
+        default_factory=Queue, description="where connections wait, if `cap` or `on_no_port` say so"
+    )
+    on_no_port: Literal["refuse", "queue"] = Field(
+        default="refuse",
+        description="out of source ports: `refuse` the client, or let it wait in the `queue`",
+    )
+    slow_start: TimeNs = Field(
+        default=as_written("0ms"),
+        description="a backend that comes during the run gets its full share after so long",
+    )
+    retry_budget: RetryBudget | None = Field(
+        default=None, description="bounds retries, so that failures do not multiply the load"
+    )
+    load_age: TimeNs = Field(
+        default=as_written("0ms"),
+        description="how old the connection counts are that the policy compares",
+    )
+
+    @model_validator(mode="after")
+    def _care_is_used(self) -> Balancer:
+        care_is_used(self)
+        return self
 
 
 class ClientSource(Source):
@@ -507,6 +576,10 @@ class Scenario(Mapping):
             wrong.append(("traffic", "lasts longer than one hour in all; shorten the phases"))
         if self.balancer.driver == "none" and self.balancer.close == "balancer":
             wrong.append(("balancer.close", "is balancer, but balancer.driver is none"))
+        policy = self.balancer.policy.name
+        if self.backends.weights and policy not in WEIGHTED_POLICIES:
+            known = ", ".join(WEIGHTED_POLICIES)
+            wrong.append(("backends.weights", f"is not used by {policy}, only by {known}"))
         for path, source in (
             ("balancer.source", self.balancer.source),
             ("clients.source", self.clients.source),
