@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from simulator.balancing.policies.select import PolicyOptions
+from simulator.live.care import CareSettings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
@@ -63,6 +66,9 @@ class BalancerRole:
     buffer_bytes: int
     backlog: int
     seed: int
+    key: str = ""  # what a client's key is made of; "" = the policy looks at no client
+    options: PolicyOptions = field(default_factory=PolicyOptions)
+    care: CareSettings = field(default_factory=CareSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +168,17 @@ def _role_from_json(data: dict[str, Any]) -> RoleSpec:
     if data["kind"] == "backend":
         settings = BackendRole(**values)
     elif data["kind"] == "balancer":
-        settings = BalancerRole(**(values | {"source": _source(given["source"])}))
+        options = {**given["options"], "weights": tuple(given["options"]["weights"])}
+        settings = BalancerRole(
+            **(
+                values
+                | {
+                    "source": _source(given["source"]),
+                    "options": PolicyOptions(**options),
+                    "care": CareSettings(**given["care"]),
+                }
+            )
+        )
     elif data["kind"] == "client":
         settings = ClientRole(**(values | {"source": _source(given["source"])}))
     else:
