@@ -140,6 +140,7 @@ class CrewSettings:
     sysctls: dict[str, str]
     hash_entries: int = 0
     roles: tuple[RoleSpec, ...] = field(default=())
+    host_network: bool = False  # no namespace, and none of the settings
 
     def to_json(self) -> dict[str, Any]:
         """As plain lists and mappings."""
@@ -152,6 +153,7 @@ class CrewSettings:
             sysctls=data["sysctls"],
             hash_entries=data["hash_entries"],
             roles=tuple(_role_from_json(role) for role in data["roles"]),
+            host_network=data["host_network"],
         )
 
 
