@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from simulator.balancing.retry_budget import RetryBudget
 
 
-@given(
-    st.sampled_from([0.1, 0.25, 1.0]), st.integers(1, 20), st.lists(st.booleans(), max_size=200)
-)
+@given(st.sampled_from([0.1, 0.25, 1.0]), st.integers(1, 20), st.lists(st.booleans(), max_size=200))
 def test_retries_are_bounded_by_reserve_and_share(
     share: float, reserve: int, steps: list[bool]
 ) -> None:
