@@ -28,7 +28,8 @@ from simulator.traffic.churn import first_backends
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simulator.scenario.schema import Scenario, Source
+    from simulator.scenario.schema import Scenario
+    from simulator.scenario.source import Source
 
 CLIENT_PREFIX: Final = (127 << 8) | 1
 FRONT_PREFIX: Final = (127 << 8) | 2

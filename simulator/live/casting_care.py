@@ -12,7 +12,8 @@ from simulator.scenario.care import KEYED_POLICIES
 from simulator.seeds import stream_key
 
 if TYPE_CHECKING:
-    from simulator.scenario.schema import Balancer, Scenario
+    from simulator.scenario.balancer import Balancer
+    from simulator.scenario.schema import Scenario
 
 #: What "never comes back" is for a count of tuples.
 _FOR_EVER_NS = 1 << 62

@@ -38,7 +38,8 @@ from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.scenario.schema import Scenario, Source
+    from simulator.scenario.schema import Scenario
+    from simulator.scenario.source import Source
     from simulator.traffic.plan import Plan
 
     Times = NDArray[np.int64]

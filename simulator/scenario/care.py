@@ -13,7 +13,7 @@ from pydantic import Field
 from simulator.scenario.fields import Count, Mapping, TimeNs, about, as_written
 
 if TYPE_CHECKING:
-    from simulator.scenario.schema import Balancer
+    from simulator.scenario.balancer import Balancer
 
 PlainPolicyName = Literal["round-robin", "random", "least-connections", "two-choices", "choices"]
 PolicyName = Literal[

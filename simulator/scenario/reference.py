@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import annotated_types
 
+from simulator.scenario.balancer import Balancer, Policy
+from simulator.scenario.care import Ejection, HealthChecks, Queue, RetryBudget
 from simulator.scenario.churn import Churn, Departure, ScaleStep
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
-from simulator.scenario.care import Ejection, HealthChecks, Queue, RetryBudget
 from simulator.scenario.document import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -36,18 +37,16 @@ from simulator.scenario.json_schema import scenario_json_schema
 from simulator.scenario.schema import (
     Arrivals,
     Backends,
-    Balancer,
     Clients,
     Duration,
     Hold,
     Kernel,
     Phase,
-    Policy,
     Rate,
     Sampling,
     Scenario,
-    Source,
 )
+from simulator.scenario.source import Source
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import VERDICTS, known_metrics
 

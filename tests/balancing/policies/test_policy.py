@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simulator.balancing.membership import Backend, Insert, Membership, Remove
 from simulator.balancing.policies.policy import NOBODY, draw_index
 from simulator.balancing.policies.select import select_load, select_policy
-from simulator.scenario.schema import Policy as PolicyOfScenario
+from simulator.scenario.balancer import Policy as PolicyOfScenario
 from simulator.seeds import pure_random
 
 NAMES = get_args(PolicyOfScenario.model_fields["name"].annotation)

@@ -9,7 +9,7 @@ import pytest
 from simulator.balancing.load import Load, RankedLoad
 from simulator.balancing.policies.choices import Choices
 from simulator.balancing.policies.select import select_load, select_policy
-from simulator.scenario.schema import Policy as PolicyOfScenario
+from simulator.scenario.balancer import Policy as PolicyOfScenario
 from simulator.seeds import pure_random
 
 
