@@ -17,7 +17,7 @@ def test_the_modes_are_those_of_the_dialers() -> None:
 def test_a_source_says_from_where_and_who_picks() -> None:
     given = "balancer.source={addresses: 3, ports: userspace, pick: sequential, range: 2000-2999}"
     assert small(given).balancer.source == Source(
-        addresses=3, ports="userspace", pick="sequential", range="2000-2999"
+        addresses=3, ports="userspace", pick="sequential", range=PortRange(2000, 2999)
     )
     assert small(given).balancer.source.range == PortRange(2000, 2999)
 
