@@ -183,5 +183,7 @@ def test_health_check_cost(tmp_path: Path) -> None:
     # Two workers, five a second, 1 s: 10 more.
     seldom = hop(runs["five a second"], "balancer-backend")["in_use_peak"]
     assert seldom == pytest.approx(40 + 10, abs=8)
+    (first, *_) = runs["closed by fin"]["verdict"]["remedies"]
+    assert "balancer.health_checks.close: reset" in first
     # 40 + 200 do not fit in 200.
     assert hop(runs["closed by fin"], "balancer-backend")["exhausted_at_s"] is not None
