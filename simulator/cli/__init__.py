@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: verb -> (module in this folder, one line for --help)
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "Run a scenario on the real kernel and print the verdict."),
+    "serve": ("serve", "Serve backends and balancer without traffic, for your own client."),
     "validate": ("validate", "Check scenario files; every error at once."),
     "explain": ("explain", "Say what a run would create, need and hit, before anything runs."),
     "list": ("list_runs", "List stored runs, newest first."),

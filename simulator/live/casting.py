@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
+from simulator.live.casting_care import balancer_key, care_settings, policy_options
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -27,7 +28,8 @@ from simulator.traffic.churn import first_backends
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simulator.scenario.schema import Scenario, Source
+    from simulator.scenario.schema import Scenario
+    from simulator.scenario.source import Source
 
 CLIENT_PREFIX: Final = (127 << 8) | 1
 FRONT_PREFIX: Final = (127 << 8) | 2
@@ -138,6 +140,9 @@ def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
                 buffer_bytes=balancer.buffer,
                 backlog=balancer.backlog,
                 seed=stream_key(scenario.seed, "policy", index) >> 65,
+                key=balancer_key(scenario),
+                options=policy_options(scenario),
+                care=care_settings(scenario.balancer),
             ),
             descriptors=balancer.descriptors,
             loop=loop,

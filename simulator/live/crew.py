@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from simulator.live.role import Role
 
 _POLL_MS: Final = 1000
+#: How a crew runs that was asked to stay on the host's network (`portchurn serve`).
+HOST: Final = "host"
 _ROLE_MODULES: Final = {
     "backend": "simulator.live.backend",
     "balancer": "simulator.live.balancers.own",
@@ -110,7 +112,9 @@ def main(arguments: list[str]) -> int:
     try:
         first = control.receive()
         settings = CrewSettings.from_json(first["crew"])
-        mode = namespace.enter_namespaces(pid=True, hash_entries=settings.hash_entries)
+        mode = HOST
+        if not settings.host_network:
+            mode = namespace.enter_namespaces(pid=True, hash_entries=settings.hash_entries)
     except Refused as refusal:
         control.send({"is": "refused", "message": str(refusal)})
         return EXIT_INTERNAL
@@ -163,8 +167,9 @@ def _as_init(
 def _start_roles(
     control: _Control, role_sockets: list[int], settings: CrewSettings, mode: str
 ) -> dict[int, RoleSpec]:
-    sysctls.write_settings(settings.sysctls)
-    wrong = sysctls.differences(settings.sysctls)
+    if mode != HOST:  # the host's settings are never touched
+        sysctls.write_settings(settings.sysctls)
+    wrong = [] if mode == HOST else sysctls.differences(settings.sysctls)
     if wrong:
         raise Refused("The kernel did not keep these settings:\n  " + "\n  ".join(wrong))
     found = sysctls.read_settings()
@@ -177,6 +182,8 @@ def _start_roles(
     for spec, descriptor in zip(settings.roles, role_sockets, strict=True):
         pid = os.fork()
         if pid == 0:
+            if mode == HOST:
+                namespace.die_with_parent()  # there is no PID namespace that would end it
             others = [one for one in role_sockets if one != descriptor]
             _as_role(control, others, spec, descriptor, ledger)
         pids[pid] = spec

@@ -43,6 +43,7 @@ from simulator.records import OUT_OF_DESCRIPTORS, OUT_OF_MEMORY, Call, Ending, H
 if TYPE_CHECKING:
     import asyncio
     import socket
+    from collections.abc import Callable, Collection, Sequence
 
     from simulator.balancing.load import Load
     from simulator.balancing.policies.policy import Policy
@@ -86,8 +87,8 @@ class Relay(Pairs):
         "_listener",
         "_loop",
         "_membership",
+        "_pick",
         "_picks",
-        "_policy",
         "_refused",
         "_retries",
         "_settings",
@@ -108,7 +109,7 @@ class Relay(Pairs):
         self.t0_ns = t0_ns
         self._loop = loop
         self._listener = listener
-        self._policy = policy
+        self._pick: Callable[[Sequence[int], Load, Collection[int]], int] = policy.pick
         self._settings = settings
         self._reactor.after_batch(self._after_batch)
         self._membership = Membership()
@@ -304,7 +305,7 @@ class Relay(Pairs):
             if tried and (len(tried) > self._settings.retries or failure[0] == Call.SOCKET):
                 self._refuse(client, failure)
                 return
-            backend = self._policy.pick(self._membership.eligible, self._load, tried)
+            backend = self._pick(self._membership.eligible, self._load, tried)
             if backend < 0:
                 self._refuse(client, failure)
                 return

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from simulator.balancing.policies.select import PolicyOptions
+from simulator.live.care import CareSettings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
@@ -63,6 +66,9 @@ class BalancerRole:
     buffer_bytes: int
     backlog: int
     seed: int
+    key: str = ""  # what a client's key is made of; "" = the policy looks at no client
+    options: PolicyOptions = field(default_factory=PolicyOptions)
+    care: CareSettings = field(default_factory=CareSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +140,7 @@ class CrewSettings:
     sysctls: dict[str, str]
     hash_entries: int = 0
     roles: tuple[RoleSpec, ...] = field(default=())
+    host_network: bool = False  # no namespace, and none of the settings
 
     def to_json(self) -> dict[str, Any]:
         """As plain lists and mappings."""
@@ -146,6 +153,7 @@ class CrewSettings:
             sysctls=data["sysctls"],
             hash_entries=data["hash_entries"],
             roles=tuple(_role_from_json(role) for role in data["roles"]),
+            host_network=data["host_network"],
         )
 
 
@@ -162,7 +170,17 @@ def _role_from_json(data: dict[str, Any]) -> RoleSpec:
     if data["kind"] == "backend":
         settings = BackendRole(**values)
     elif data["kind"] == "balancer":
-        settings = BalancerRole(**(values | {"source": _source(given["source"])}))
+        options = {**given["options"], "weights": tuple(given["options"]["weights"])}
+        settings = BalancerRole(
+            **(
+                values
+                | {
+                    "source": _source(given["source"]),
+                    "options": PolicyOptions(**options),
+                    "care": CareSettings(**given["care"]),
+                }
+            )
+        )
     elif data["kind"] == "client":
         settings = ClientRole(**(values | {"source": _source(given["source"])}))
     else:

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from simulator.measure.check_remedies import check_remedies
 from simulator.measure.walls import gain, moved, wall_of, with_part, with_source
 from simulator.ports.range import PortRange
 from simulator.preflight.hops import source_of
@@ -67,7 +68,7 @@ def port_remedies(evidence: Evidence, facts: HopFacts, *, lost_to_time_wait: boo
         found.append(Remedy(gain(before, after, by_rate=lost_to_time_wait), text))
     if lost_to_time_wait:
         found += _keep_alive(evidence)
-    return in_order(found)
+    return check_remedies(scenario, facts) + in_order(found)
 
 
 def _more_tuples(

@@ -13,6 +13,7 @@ import numpy as np
 from simulator.measure.accounting import count_attempts
 from simulator.measure.attribution import find_causes
 from simulator.measure.backends import backend_table, endpoints
+from simulator.measure.care import care_table
 from simulator.measure.connect_cost import connect_cost_by_hop
 from simulator.measure.evidence import gather
 from simulator.measure.hops import all_hops
@@ -76,6 +77,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "connections": _connections(run, peak),
         "backends": {**backend_table(run), **moves_table(run)},
         "recoveries": recoveries(run),
+        "care": care_table(run),
         "cpu": cpu_table(run),
         "memory": memory_table(run),
         "phases": phase_table(run),

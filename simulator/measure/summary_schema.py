@@ -168,6 +168,7 @@ def _fields() -> dict[str, Node]:
             overlaps=_said(COUNT, "ports held by two at once: always 0, or it is our bug"),
         ),
         "recoveries": _list(recovery),
+        "care": _said(_map(COUNT), "what the balancer did for its backends; {} = only relay"),
         "cpu": _map(_or_none(NUMBER)),
         "memory": _map(_or_none(NUMBER)),
         "phases": _list(phase),

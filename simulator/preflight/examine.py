@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
     from simulator.kernel.limits import Machine
     from simulator.ports.budget import HopBudget
-    from simulator.scenario.schema import Scenario, Source
+    from simulator.scenario.schema import Scenario
+    from simulator.scenario.source import Source
     from simulator.traffic.plan import Plan
 
 #: Available memory gone for each held loopback connection, both ends.

@@ -28,6 +28,7 @@ import numpy as np
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.ports.budget import HopBudget, ports_within
 from simulator.ports.range import PortRange
+from simulator.preflight.checks import check_remark
 from simulator.records import Hop
 from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
 from simulator.theory.little import ceiling_per_s
@@ -37,7 +38,8 @@ from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.scenario.schema import Scenario, Source
+    from simulator.scenario.schema import Scenario
+    from simulator.scenario.source import Source
     from simulator.traffic.plan import Plan
 
     Times = NDArray[np.int64]
@@ -308,6 +310,13 @@ def _remarks(scenario: Scenario) -> list[str]:
                 "closed connection keeps its port for 60s, whatever kernel.time_wait says"
             )
     found += _meetings(scenario)
+    source = scenario.balancer.source
+    toward = hops.get(Hop.BALANCER_BACKEND.label)
+    if toward is not None:
+        checks = check_remark(
+            scenario, blocked_ns(scenario, source), toward.budget * source.addresses
+        )
+        found += [checks] if checks else []
     if not _has_timestamps(scenario):
         found.append("tcp_timestamps is 0, so no tuple is reused before its 60s of TIME_WAIT")
     for phase in scenario.traffic:

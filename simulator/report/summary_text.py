@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.report.care_text import care_lines
 from simulator.report.moves_text import moves_lines
 from simulator.report.port_use_text import port_use_lines
 from simulator.report.precision_text import precision_lines
@@ -86,6 +87,7 @@ def summary_text(
         _lines("Recovery after churn", recovery_lines(summary)),
         _errors(summary),
         _lines("Backends that moved", moves_lines(part(summary, "backends"))),
+        _lines("Care for backends", care_lines(summary)),
         _cost(summary),
         _connect_cost(summary),
         _doubts(summary),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import annotated_types
 
+from simulator.scenario.balancer import Balancer, Policy
+from simulator.scenario.care import Ejection, HealthChecks, Queue, RetryBudget
 from simulator.scenario.churn import Churn, Departure, ScaleStep
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
 from simulator.scenario.document import (
@@ -35,18 +37,16 @@ from simulator.scenario.json_schema import scenario_json_schema
 from simulator.scenario.schema import (
     Arrivals,
     Backends,
-    Balancer,
     Clients,
     Duration,
     Hold,
     Kernel,
     Phase,
-    Policy,
     Rate,
     Sampling,
     Scenario,
-    Source,
 )
+from simulator.scenario.source import Source
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import VERDICTS, known_metrics
 
@@ -64,6 +64,10 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (ScaleStep, "scale"),
     (Balancer, "balancer"),
     (Policy, "policy"),
+    (HealthChecks, "health_checks"),
+    (Ejection, "ejection"),
+    (Queue, "queue"),
+    (RetryBudget, "retry_budget"),
     (Clients, "clients"),
     (Source, "source"),
     (Phase, "traffic"),

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
 from simulator.ports.range import DYNAMIC, USER, PortRange
+from simulator.scenario.balancer import Balancer
+from simulator.scenario.care import WEIGHTED_POLICIES
 from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
 from simulator.scenario.fields import (
@@ -33,6 +35,7 @@ from simulator.scenario.fields import (
     exactly_one,
     time_text,
 )
+from simulator.scenario.source import Source, SourcePortMode
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
 from simulator.units import NS_PER_S
@@ -114,39 +117,6 @@ class Hold(Mapping):
 
     connections: Annotated[Count, Field(le=MAX_CONNECTIONS)] = Field(description="how many to hold")
     rate: RatePerS = Field(default=as_written("5000/s"), description="how fast they are opened")
-
-
-SourcePortMode = Literal[
-    "kernel", "early-bind", "late-bind", "socket-range", "userspace", "permanent"
-]
-
-
-class Source(Mapping):
-    """Where connections come from: addresses, and who picks their local port."""
-
-    addresses: Annotated[Count, Field(le=4096)] = Field(
-        default=1, description="source addresses, used in turn; each has a port range of its own"
-    )
-    ports: SourcePortMode = Field(
-        default="kernel",
-        description=(
-            "who picks the local port: `kernel` (plain connect), `early-bind` (bind to port 0 "
-            "first), `late-bind` (the same with IP_BIND_ADDRESS_NO_PORT), `socket-range` "
-            "(IP_LOCAL_PORT_RANGE), `userspace` (we pick, bind and keep), `permanent` (a port "
-            "of its own for each connection, never given back)"
-        ),
-    )
-    pick: Literal["random", "sequential"] = Field(
-        default="random", description="how `userspace` picks from its free ports"
-    )
-    range: Ports | None = Field(
-        default=None,
-        description=(
-            "ports for `socket-range`, `userspace` and `permanent`; default: kernel.port_range, "
-            "but for clients the ports outside it when the kernel picks for the balancer, since "
-            "a port that is bound on any address is lost to the kernel's own choice"
-        ),
-    )
 
 
 def _check_sysctls(sysctls: dict[str, int]) -> dict[str, int]:
@@ -277,6 +247,14 @@ class Backends(Mapping):
         default=as_written("0s"),
         description="how long a listening port that was given back rests before it is taken again",
     )
+    weights: tuple[Annotated[int, Field(ge=1, le=256, strict=True)], ...] = Field(
+        default=(),
+        max_length=1024,
+        description=(
+            "shares for the policies that know weights, one a backend, repeated from the start "
+            "when there are more backends; all equal unless given"
+        ),
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Backends:
@@ -303,80 +281,6 @@ class Backends(Mapping):
         if self.ports == "kernel":
             return None
         return self.range or DEFAULT_RANGES[self.ports]
-
-
-class Policy(Mapping):
-    """How a backend is picked: a name, or `{choices: 3}` for the best of so many at random."""
-
-    name: Literal["round-robin", "random", "least-connections", "two-choices", "choices"] = Field(
-        description="the rule"
-    )
-    choices: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
-        default=2, description="how many candidates `choices` compares"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, value: object) -> object:
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, dict) and set(value) == {"choices"}:
-            return {"name": "choices", **value}
-        return value
-
-    @model_validator(mode="after")
-    def _choices_are_used(self) -> Policy:
-        if self.choices != 2 and self.name != "choices":
-            raise about("choices", f"is not used by {self.name}; write {{choices: {self.choices}}}")
-        return self
-
-
-class Balancer(Mapping):
-    """The relay between clients and backends, and how it takes source ports toward them."""
-
-    driver: Literal["own", "none"] = Field(
-        default="own",
-        description="`own` relay, or `none`: clients connect straight to the backends",
-    )
-    policy: Policy = Field(
-        default_factory=lambda: Policy(name="round-robin"), description="how a backend is picked"
-    )
-    workers: Annotated[Count, Field(le=64)] = Field(
-        default=1, description="relay processes on one port"
-    )
-    source: Source = Field(
-        default_factory=Source, description="source addresses and ports toward backends"
-    )
-    close: Literal["client", "balancer", "backend", "reset"] = Field(
-        default="client",
-        description=(
-            "who closes first, and so keeps the tuple in TIME_WAIT: `client` (the balancer "
-            "passes it on, so both keep one), `balancer` (its idle_timeout ends the connection), "
-            "`backend` (nobody's ephemeral port is held), `reset` (nothing is kept anywhere)"
-        ),
-    )
-    connect_timeout: TimeNs = Field(
-        default=as_written("3s"), gt=0, description="longest wait for a backend to accept"
-    )
-    retries: Annotated[int, Field(ge=0, le=16, strict=True)] = Field(
-        default=1, description="further backends tried when a connect fails"
-    )
-    idle_timeout: TimeNs = Field(
-        default=as_written("60s"), gt=0, description="a connection silent for so long is closed"
-    )
-    buffer: SizeBytes = Field(
-        default=as_written("64KiB"), ge=1024, description="most bytes held for one direction"
-    )
-    backlog: Annotated[Count, Field(le=65535)] = Field(
-        default=4096, description="accept queue asked for"
-    )
-    descriptors: Annotated[Count, Field(ge=32)] | None = Field(
-        default=None, description="descriptor limit of each relay process"
-    )
-    learns_after: TimeNs = Field(
-        default=as_written("100ms"),
-        description="how long after a backend came or went whoever picks backends is told of it",
-    )
 
 
 class ClientSource(Source):
@@ -507,6 +411,10 @@ class Scenario(Mapping):
             wrong.append(("traffic", "lasts longer than one hour in all; shorten the phases"))
         if self.balancer.driver == "none" and self.balancer.close == "balancer":
             wrong.append(("balancer.close", "is balancer, but balancer.driver is none"))
+        policy = self.balancer.policy.name
+        if self.backends.weights and policy not in WEIGHTED_POLICIES:
+            known = ", ".join(WEIGHTED_POLICIES)
+            wrong.append(("backends.weights", f"is not used by {policy}, only by {known}"))
         for path, source in (
             ("balancer.source", self.balancer.source),
             ("clients.source", self.clients.source),

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from simulator.ports.range import DYNAMIC, USER, PortRange
+from simulator.scenario.balancer import Policy
 from simulator.scenario.load import resolved
-from simulator.scenario.schema import Duration, Kernel, Policy, Scenario
+from simulator.scenario.schema import Duration, Kernel, Scenario
 from tests.support.scenarios import small
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.balancing.policies.select import select_load, select_policy
 from simulator.kernel.sockets import open_listener
 from simulator.live.dialer import Mode, new_dialer
+from simulator.live.governed import GovernedRelay
 from simulator.live.relay import Relay, RelaySettings
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
@@ -18,6 +19,8 @@ from tests.support.namespace import LOOPS, Child
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+    from simulator.live.care import CareSettings
 
 FRONT = "127.2.0.1"
 
@@ -36,6 +39,8 @@ class RelayPlan:
     seed: int = 1
     backlog: int = 4096
     descriptors: int | None = None  # limit of the process
+    care: CareSettings | None = None  # what to do for backends; None = the plain relay
+    key: str = ""  # what a client's key is made of
 
 
 def build_relay(loop: asyncio.AbstractEventLoop, plan: RelayPlan) -> tuple[Relay, int]:
@@ -46,7 +51,21 @@ def build_relay(loop: asyncio.AbstractEventLoop, plan: RelayPlan) -> tuple[Relay
         plan.mode, plan.sources, plan.ports, generator=pure_random(plan.seed, "ports")
     )
     policy = select_policy(plan.policy, 2, pure_random(plan.seed, "policy"))
-    relay = Relay(loop, listener, dialer, policy, select_load(plan.policy), plan.settings)
+    load = select_load(plan.policy)
+    if plan.care is None:
+        relay = Relay(loop, listener, dialer, policy, load, plan.settings)
+    else:
+        relay = GovernedRelay(
+            loop,
+            listener,
+            dialer,
+            policy,
+            load,
+            plan.settings,
+            care=plan.care,
+            generator=pure_random(plan.seed, "care"),
+            key=plan.key,
+        )
     for backend, endpoint in enumerate(plan.backends):
         relay.insert(backend, *endpoint)
     relay.start()

@@ -162,3 +162,28 @@ def test_quarantine(tmp_path: Path) -> None:
         assert moved["misdelivered"] + moved["refused_after_move"] == pytest.approx(500, rel=0.05)
         no_backend = summary["attempts"]["errors"]["balancer-backend/pick/NO_BACKEND"]
         assert no_backend == pytest.approx(100, rel=0.2)
+
+
+def test_stale_load(tmp_path: Path) -> None:
+    runs = run("stale-load", tmp_path)
+    assert runs["fresh"]["attempts"]["ok"] == 3000
+    # 1,000/s * 200 ms / 4 = 50 toward each; sampled in between two arrivals.
+    assert hop(runs["fresh"], "balancer-backend")["in_use_peak"] == pytest.approx(50, abs=8)
+    assert hop(runs["stale"], "balancer-backend")["in_use_peak"] >= 130
+    assert set(runs["stale"]["attempts"]["errors"]) == {NO_PORT_BALANCER}
+    two = hop(runs["stale, two choices"], "balancer-backend")["in_use_peak"]
+    assert 50 < two < 140
+
+
+def test_health_check_cost(tmp_path: Path) -> None:
+    runs = run("health-check-cost", tmp_path)
+    # Traffic holds 80/s / 2 * 1 s = 40 toward each backend, whoever checks.
+    resets = hop(runs["closed by reset"], "balancer-backend")["in_use_peak"]
+    assert resets == pytest.approx(40, abs=6)
+    # Two workers, five a second, 1 s: 10 more.
+    seldom = hop(runs["five a second"], "balancer-backend")["in_use_peak"]
+    assert seldom == pytest.approx(40 + 10, abs=8)
+    (first, *_) = runs["closed by fin"]["verdict"]["remedies"]
+    assert "balancer.health_checks.close: reset" in first
+    # 40 + 200 do not fit in 200.
+    assert hop(runs["closed by fin"], "balancer-backend")["exhausted_at_s"] is not None

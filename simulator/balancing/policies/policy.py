@@ -36,6 +36,26 @@ class Policy(Protocol):
         ...
 
 
+class KeyedPolicy(Protocol):
+    """A policy that goes by who the client is: the same key, the same backend."""
+
+    def pick(
+        self, eligible: Sequence[int], load: Load, exclude: Collection[int], key: int = 0
+    ) -> int:
+        """Pick one backend for a client.
+
+        Args:
+            eligible: as for `Policy.pick`.
+            load: as for `Policy.pick`.
+            exclude: as for `Policy.pick`.
+            key: the client's number; any int >= 0.
+
+        Returns:
+            As `Policy.pick`.
+        """
+        ...
+
+
 def draw_index(generator: Random, count: int) -> int:
     """A uniform index in 0..count-1, for count >= 1.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from simulator.balancing.policies.select import select_load, select_policy
 from simulator.clock import monotonic_ns
 from simulator.kernel.sockets import open_listener
+from simulator.live.governed import GovernedRelay
 from simulator.live.relay import Relay
 from simulator.live.relay_log import RelaySettings
 from simulator.live.role import Role
@@ -20,6 +22,42 @@ if TYPE_CHECKING:
 
     from simulator.live.channel import Message
     from simulator.live.settings import BalancerRole
+
+
+def build_relay(loop: asyncio.AbstractEventLoop, settings: BalancerRole, index: int) -> Relay:
+    """The relay of one worker: a plain one unless the scenario asks for more.
+
+    Raises:
+        OSError: the front port cannot be had.
+    """
+    generator = pure_random(settings.seed, "picks", index)
+    policy = select_policy(
+        settings.policy, settings.choices, generator, start=index, options=settings.options
+    )
+    load = select_load(settings.policy, settings.options, monotonic_ns)
+    relay = RelaySettings(
+        buffer_bytes=settings.buffer_bytes,
+        connect_timeout_ns=settings.connect_timeout_ns,
+        idle_timeout_ns=settings.idle_timeout_ns,
+        retries=settings.retries,
+    )
+    listener = open_listener(
+        *settings.front, backlog=settings.backlog, reuse_port=settings.reuse_port
+    )
+    dialer = source_dialer(settings.source, "balancer-ports", index)
+    if not (settings.key or settings.care.is_needed or settings.policy == "peak-ewma"):
+        return Relay(loop, listener, dialer, policy, load, relay)
+    return GovernedRelay(
+        loop,
+        listener,
+        dialer,
+        policy,
+        load,
+        relay,
+        care=settings.care,
+        generator=pure_random(settings.seed, "slow-start", index),
+        key=settings.key,
+    )
 
 
 class OwnBalancer(Role):
@@ -36,22 +74,7 @@ class OwnBalancer(Role):
     ) -> None:
         super().__init__(loop, sock, index)
         self._settings = settings
-        generator = pure_random(settings.seed, "picks", index)
-        self._relay = Relay(
-            loop,
-            open_listener(
-                *settings.front, backlog=settings.backlog, reuse_port=settings.reuse_port
-            ),
-            source_dialer(settings.source, "balancer-ports", index),
-            select_policy(settings.policy, settings.choices, generator, start=index),
-            select_load(settings.policy),
-            RelaySettings(
-                buffer_bytes=settings.buffer_bytes,
-                connect_timeout_ns=settings.connect_timeout_ns,
-                idle_timeout_ns=settings.idle_timeout_ns,
-                retries=settings.retries,
-            ),
-        )
+        self._relay = build_relay(loop, settings, index)
 
     async def prepare(self) -> Message:
         """Accept from now on; nobody connects before the start."""
@@ -94,6 +117,7 @@ class OwnBalancer(Role):
     def counters(self) -> Message:
         """Cumulative counters of this worker."""
         now = self._relay.statistics()
+        care = self._relay.care_statistics() if isinstance(self._relay, GovernedRelay) else None
         return {
             "accepted": now.accepted,
             "active": now.active,
@@ -112,4 +136,5 @@ class OwnBalancer(Role):
             "buffered_bytes": now.buffered_bytes,
             "picks": {str(backend): number for backend, number in now.picks.items()},
             "fds": 2 * now.active,
+            **({} if care is None else {"care": asdict(care)}),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 from simulator.balancing.membership import Backend, Insert, Membership, Remove
 from simulator.balancing.policies.policy import NOBODY, draw_index
 from simulator.balancing.policies.select import select_load, select_policy
+from simulator.scenario.balancer import Policy as PolicyOfScenario
 from simulator.seeds import pure_random
 
-NAMES = ["round-robin", "random", "least-connections", "two-choices", "choices"]
+NAMES = get_args(PolicyOfScenario.model_fields["name"].annotation)
 
 
 @pytest.mark.parametrize("name", NAMES)

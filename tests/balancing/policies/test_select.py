@@ -9,7 +9,7 @@ import pytest
 from simulator.balancing.load import Load, RankedLoad
 from simulator.balancing.policies.choices import Choices
 from simulator.balancing.policies.select import select_load, select_policy
-from simulator.scenario.schema import Policy as PolicyOfScenario
+from simulator.scenario.balancer import Policy as PolicyOfScenario
 from simulator.seeds import pure_random
 
 
@@ -39,5 +39,5 @@ def test_the_number_of_choices_is_taken_over() -> None:
 
 
 def test_a_name_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="weighted"):
-        select_policy("weighted", 2, pure_random(1))
+    with pytest.raises(ValueError, match="fairest"):
+        select_policy("fairest", 2, pure_random(1))

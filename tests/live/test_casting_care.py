@@ -1,0 +1,89 @@
+"""What a scenario says of policies and care reaches the relay as it was said."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.live.care import CareSettings
+from simulator.live.casting_care import balancer_key, care_settings, policy_options
+from tests.support.scenarios import small
+
+MS = 1_000_000
+
+
+def test_a_scenario_that_asks_for_nothing_needs_no_care() -> None:
+    scenario = small()
+    assert care_settings(scenario.balancer) == CareSettings()
+    assert balancer_key(scenario) == ""
+
+
+def test_everything_asked_for_arrives() -> None:
+    scenario = small(
+        "balancer.health_checks={every: 200ms, timeout: 50ms, fall: 4, rise: 5, close: reset}",
+        "balancer.ejection={failures: 7, for: 3s}",
+        "balancer.panic=0.25",
+        "balancer.cap=9",
+        "balancer.queue={size: 11, timeout: 70ms}",
+        "balancer.on_no_port=queue",
+        "balancer.slow_start=2s",
+        "balancer.retry_budget={share: 0.3, reserve: 12}",
+        "balancer.policy.name=two-choices",
+        "balancer.load_age=13ms",
+    )
+    assert care_settings(scenario.balancer) == CareSettings(
+        check_every_ns=200 * MS,
+        check_timeout_ns=50 * MS,
+        check_fall=4,
+        check_rise=5,
+        check_resets=True,
+        eject_after=7,
+        eject_ns=3000 * MS,
+        panic=0.25,
+        cap=9,
+        queue_size=11,
+        queue_timeout_ns=70 * MS,
+        queues_for_ports=True,
+        slow_start_ns=2000 * MS,
+        retry_share=0.3,
+        retry_reserve=12,
+        load_age_ns=13 * MS,
+    )
+
+
+def test_a_hash_policy_gets_its_key_and_all_workers_one_salt() -> None:
+    scenario = small(
+        "balancer.policy.name=bounded-hash",
+        "balancer.policy.key=connection",
+        "balancer.policy.bound=1.5",
+        "backends.count=3",
+        "backends.weights=[2, 1]",
+    )
+    options = policy_options(scenario)
+    assert balancer_key(scenario) == "connection"
+    assert (options.weights, options.bound, options.backends) == ((2, 1), 1.5, 3)
+    assert options.salt == policy_options(scenario).salt
+
+
+@pytest.mark.parametrize(
+    ("close", "ports", "hold_ns"),
+    [
+        ("client", "kernel", 400 * MS),
+        ("balancer", "late-bind", 400 * MS),
+        ("backend", "kernel", 0),
+        ("client", "userspace", 0),
+    ],
+)
+def test_tuples_are_held_as_long_as_time_wait_holds_them(
+    close: str, ports: str, hold_ns: int
+) -> None:
+    scenario = small(
+        "kernel.time_wait=400ms",
+        "kernel.port_range=50000-50099",
+        f"balancer.close={close}",
+        "balancer.source.addresses=2",
+        f"balancer.source.ports={ports}",
+        "backends.ports=permanent",
+    )
+    options = policy_options(scenario)
+    assert options.hold_ns == hold_ns
+    assert options.budget == 200
