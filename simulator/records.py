@@ -27,6 +27,12 @@ PLAN_COLUMNS: Final[dict[str, str]] = {
 #: One row per planned request: how long the backend takes to answer.
 SERVICE_COLUMNS: Final[dict[str, str]] = {"service_ns": "<i8"}
 
+#: Further columns of a plan, each only there when the scenario needs it. ``think_ns`` has the shape
+#: of ``service_ns``, the others have one row per planned connection.
+OPTIONAL_COLUMNS: Final[dict[str, str]] = {
+    "think_ns": "<i8",  # pause of the client before each request, counted from the last answer
+}
+
 #: One row per planned connection, written by the generator as it happens.
 CONNECTION_COLUMNS: Final[dict[str, str]] = {
     "sent_ns": "<i8",  # the generator took it up (its socket call)

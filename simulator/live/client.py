@@ -9,9 +9,9 @@ The life of a connection, by its descriptor's state:
     CONNECTING -> WAITING (an answer) -> RESTING (until the next request or the end of its
     lifetime) -> WAITING ... -> LEAVING (answered; the other side is to close) -> gone
 
-Requests are spread evenly over the lifetime. Who closes is the scenario's `close`: the client
-itself by FIN or by RST, or the other side (balancer's idle timeout, backend after the last
-answer), and then the client waits for that end.
+Requests are spread evenly over the lifetime, or the client thinks after each
+answer. Who closes is the scenario's `close`: the client itself by FIN or by RST, or the other side
+(balancer's idle timeout, backend after the last answer), and then the client waits for that end.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class LoadClient(Role):
         self._timeouts: deque[tuple[int, int, int, int]] = deque()  # (time, row, fd, begun)
         self._bodies: dict[int, bytes] = {}
         self._hold = frozenset(settings.hold_phases)
+        self._think = ledger.plan.get("think_ns")  # None: nobody pauses between requests
         self.sent = 0
         self.ok = 0
         self.failed = 0
@@ -393,6 +394,11 @@ class LoadClient(Role):
         requests = plan["requests"][row]
         lifetime = plan["lifetime_ns"][row]
         entry[1] = RESTING
+        if self._think is not None and begun < requests:
+            pause = self._think[plan["first_service"][row] + begun]
+            if pause:
+                heappush(self._agenda, (monotonic_ns() + pause, row, fd))
+                return
         if not lifetime:
             self._step(fd, entry)
             return

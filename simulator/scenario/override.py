@@ -23,12 +23,17 @@ from simulator.scenario.document import (
 
 #: Giving one of these takes the others away, since only one of them may stand.
 _INSTEAD_OF: Final = {
-    "constant": ("exponential", "lognormal", "pareto", "bimodal", "poisson"),
-    "exponential": ("constant", "lognormal", "pareto", "bimodal"),
-    "lognormal": ("constant", "exponential", "pareto", "bimodal"),
-    "pareto": ("constant", "exponential", "lognormal", "bimodal"),
-    "bimodal": ("constant", "exponential", "lognormal", "pareto"),
-    "poisson": ("constant",),
+    "constant": ("exponential", "poisson", "trace", "geometric", "uniform"),
+    "geometric": ("constant", "uniform"),
+    "uniform": ("constant", "geometric"),
+    "exponential": ("constant",),
+    "poisson": ("constant", "trace"),
+    "trace": ("constant", "poisson"),
+    "from": ("steps", "bursts", "sine"),
+    "to": ("steps", "bursts", "sine"),
+    "steps": ("from", "to", "bursts", "sine"),
+    "bursts": ("from", "to", "steps", "sine"),
+    "sine": ("from", "to", "steps", "bursts"),
     "arrivals": ("hold",),
     "hold": ("arrivals",),
 }

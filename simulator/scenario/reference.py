@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import annotated_types
 
-from simulator.scenario.churn import Churn, Departure, ScaleStep
-from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
+from simulator.scenario.arrivals import Arrivals, Bursts, Rate, Sine, Step
 from simulator.scenario.document import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -32,8 +31,8 @@ from simulator.scenario.fields import (
     time_text,
 )
 from simulator.scenario.json_schema import scenario_json_schema
+from simulator.scenario.requests import RequestRange, Requests
 from simulator.scenario.schema import (
-    Arrivals,
     Backends,
     Balancer,
     Clients,
@@ -42,7 +41,6 @@ from simulator.scenario.schema import (
     Kernel,
     Phase,
     Policy,
-    Rate,
     Sampling,
     Scenario,
     Source,
@@ -69,7 +67,12 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Phase, "traffic"),
     (Arrivals, "arrivals"),
     (Rate, "rate"),
+    (Step, "steps"),
+    (Bursts, "bursts"),
+    (Sine, "sine"),
     (Hold, "hold"),
+    (Requests, "requests"),
+    (RequestRange, "uniform"),
     (Duration, "duration"),
     (Lognormal, "lognormal"),
     (Pareto, "pareto"),
@@ -139,8 +142,8 @@ def _overrides() -> Iterator[str]:
         "A path is keys joined by dots; an entry of `traffic` goes by its number from 0 or by its\n"
         "name: `backends.count`, `traffic.0.for`, `traffic.ramp.arrivals.poisson`. What follows\n"
         "`sysctls` is one key, dots and all. Setting one of several keys that exclude each other\n"
-        "(`constant`, `exponential`, `lognormal`, `pareto`, `bimodal`; `constant`, `poisson`;\n"
-        "`arrivals`, `hold`) takes the others away.\n"
+        "(`constant`, `exponential`, `poisson`, `trace`; `from`, `steps`, `bursts`, `sine`;\n"
+        "`geometric`, `uniform`; `arrivals`, `hold`) takes the others away.\n"
         "\n"
         "```yaml\n"
         "variants:\n"
@@ -184,9 +187,7 @@ def _value(node: dict[str, Any], field: FieldInfo | None = None) -> str:
     if node["type"] == "integer":
         return _number(node.get("minimum", 0), node.get("maximum"))
     if node["type"] == "number":
-        above = f"above {node['exclusiveMinimum']:g}" if "exclusiveMinimum" in node else ""
-        least = above or f"from {node.get('minimum', 0):g}"
-        return f"number {least}, at most {node['maximum']:g}"
+        return f"number, {node['minimum']:g} to {node['maximum']:,g}, decimals allowed"
     return "`true`, `false`" if node["type"] == "boolean" else "mapping"
 
 

@@ -16,8 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
 from simulator.ports.range import DYNAMIC, USER, PortRange
-from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
-from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
+from simulator.scenario.arrivals import Arrivals  # noqa: TC001 - read by the model
 from simulator.scenario.fields import (
     MAX_DURATION_NS,
     Count,
@@ -33,6 +32,7 @@ from simulator.scenario.fields import (
     exactly_one,
     time_text,
 )
+from simulator.scenario.requests import Requests
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
 from simulator.units import NS_PER_S
@@ -77,36 +77,6 @@ class Duration(Mapping):
         if shaped is not None:
             return shaped.mean_ns
         return self.constant if self.constant is not None else (self.exponential or 0)
-
-
-class Rate(Mapping):
-    """A rate, steady or changing evenly over the phase: `100/s` alone means steady."""
-
-    from_per_s: RatePerS = Field(alias="from", description="rate at the start of the phase")
-    to_per_s: RatePerS = Field(alias="to", description="rate at the end of the phase")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_is_steady(cls, value: object) -> object:
-        if isinstance(value, (int, float)):
-            raise ValueError("needs a unit; write 2000/s, or {from: 100/s, to: 2000/s}")
-        return {"from": value, "to": value} if isinstance(value, str) else value
-
-
-class Arrivals(Mapping):
-    """When connections are due: open loop, whatever happened to those before."""
-
-    constant: Rate | None = Field(
-        default=None, description="evenly spaced, at a rate or from one to another"
-    )
-    poisson: Rate | None = Field(
-        default=None, description="a Poisson process, at a rate or from one to another"
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Arrivals:
-        exactly_one(self, ("constant", "poisson"))
-        return self
 
 
 class Hold(Mapping):
@@ -421,8 +391,16 @@ class Phase(Mapping):
         default=as_written("0ms"),
         description="how long a connection stays open once connected; not with `hold`",
     )
-    requests: Annotated[int, Field(ge=0, le=10_000, strict=True)] = Field(
-        default=1, description="requests on each connection, spread evenly over its lifetime"
+    requests: Requests = Field(
+        default_factory=lambda: Requests(constant=1),
+        description="requests on each connection, spread evenly over its lifetime",
+    )
+    think: Duration = Field(
+        default=as_written("0ms"),
+        description=(
+            "pause of the client between an answer and its next request, instead of a lifetime; "
+            "not with `hold`"
+        ),
     )
     request_size: SizeBytes = Field(
         default=as_written("64B"), le=16 << 20, description="bytes of a request's body"
@@ -439,6 +417,15 @@ class Phase(Mapping):
                 "stands beside hold, whose connections live to the end of the phase; delete it"
             )
             raise about("lifetime", message)
+        if self.think.mean_ns and (self.hold is not None or self.lifetime.mean_ns):
+            other = "hold" if self.hold is not None else "lifetime"
+            message = f"stands beside {other}, which spaces the requests already; keep one of them"
+            raise about("think", message)
+        steps = self.arrivals.rate.steps if self.arrivals and self.arrivals.rate else None
+        if steps is not None and sum(step.for_ns for step in steps) != self.for_ns:
+            lasts = time_text(sum(step.for_ns for step in steps))
+            message = f"has steps of {lasts} in all, but the phase lasts {time_text(self.for_ns)}"
+            raise about("arrivals", f"{message}; make them the same")
         if (
             self.hold is not None
             and self.hold.connections > self.hold.rate * self.for_ns / NS_PER_S

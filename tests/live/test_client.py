@@ -179,6 +179,16 @@ async def test_requests_are_spread_over_the_lifetime(tmp_path: Path) -> None:
     assert (rows["answered_ns"] - rows["connected_ns"] >= 60 * MS).all()  # the fourth begins then
 
 
+async def test_a_client_thinks_after_each_answer(tmp_path: Path) -> None:
+    columns = requests_plan(3, requests=3)
+    columns["think_ns"] = np.array([0, 20 * MS, 30 * MS] * 3, dtype="<i8")
+    async with front(answer_all) as where:
+        rows = await generate(tmp_path, where, columns)
+    assert set(rows["outcome"]) == {Outcome.OK}
+    assert set(rows["answers"]) == {3}
+    assert (rows["answered_ns"] - rows["first_byte_ns"] >= 50 * MS).all()
+
+
 async def closes_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(10)
     writer.close()

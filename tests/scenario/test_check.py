@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.scenario.arrivals import Rate
 from simulator.scenario.check import model_at
-from simulator.scenario.schema import Phase, Rate, Scenario, Source
+from simulator.scenario.schema import Phase, Scenario, Source
 from tests.support.scenarios import SMALL, complaints
 
 #: Flag, path of the complaint, words in it.
