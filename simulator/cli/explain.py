@@ -202,6 +202,9 @@ def _phase(phase: Phase, count: int) -> str:
     name = printable(phase.name) + (" (warm-up)" if phase.warmup else "")
     if phase.hold is not None:
         how = f"opened at {format_rate(phase.hold.rate)} and held"
+    elif phase.users is not None:
+        users = phase.users
+        how = f"closed loop of {format_count(users.count)} users thinking {format_ns(users.think)}"
     else:
         assert phase.arrivals is not None, "a phase has arrivals or hold"
         kind = "constant" if phase.arrivals.constant is not None else "poisson"

@@ -6,6 +6,7 @@ which hop it belongs to. (All of 127/8 is local on Linux; nothing needs to be co
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
@@ -146,6 +147,13 @@ def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
     ]
 
 
+def _turns_end_ns(scenario: Scenario) -> tuple[int, ...]:
+    """When each phase of a closed loop ends; nothing for an open loop."""
+    if scenario.loop == "open":
+        return ()
+    return tuple(accumulate(phase.for_ns for phase in scenario.traffic))
+
+
 def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]:
     clients = scenario.clients
     return [
@@ -167,6 +175,7 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
                 hold_phases=tuple(
                     at for at, phase in enumerate(scenario.traffic) if phase.hold is not None
                 ),
+                turns_end_ns=_turns_end_ns(scenario),
             ),
             descriptors=clients.descriptors,
             loop=loop,

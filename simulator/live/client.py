@@ -57,7 +57,7 @@ LEAVING: Final = 4
 _LEAVING_BEGAN: Final = -1
 _EVENTS_PER_WAKEUP: Final = 512
 #: Arrivals taken up before answers are looked at again, so that a backlog cannot starve them.
-_SENDS_PER_WAKEUP: Final = 64
+SENDS_PER_WAKEUP: Final = 64
 _READ_BYTES: Final = 1 << 16
 _CALL_NS_MAX: Final = (1 << 31) - 1
 _RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
@@ -204,7 +204,7 @@ class LoadClient(Role):
         step = self._settings.workers
         row = self._next_row
         elapsed = monotonic_ns() - self.t0_ns
-        for _ in range(_SENDS_PER_WAKEUP):
+        for _ in range(SENDS_PER_WAKEUP):
             if row >= self._total or due[row] > elapsed:
                 break
             self._next_row = row + step

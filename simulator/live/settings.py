@@ -79,6 +79,7 @@ class ClientRole:
     timeout_ns: int
     seed: int
     hold_phases: tuple[int, ...] = ()
+    turns_end_ns: tuple[int, ...] = ()  # of a closed loop: when each phase ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

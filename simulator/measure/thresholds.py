@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.scenario.thresholds import COUNTS, HOPS, LATENCIES, parse_threshold
+from simulator.scenario.thresholds import COUNTS, HOPS, LATENCIES, RETRIES, parse_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +35,9 @@ def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
         return float(summary["rates_per_s"][metric.removeprefix(_RATE)])
     if metric.startswith(_CONNECTIONS):
         return float(summary["connections"][metric.removeprefix(_CONNECTIONS)])
-    if metric.startswith(_BACKENDS):
-        return float(summary["backends"][metric.removeprefix(_BACKENDS)])
+    if metric in RETRIES:
+        value = (summary.get("retries") or {}).get(metric.removeprefix("retries."))
+        return None if value is None else float(value)
     return _dotted(summary, metric)
 
 

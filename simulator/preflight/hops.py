@@ -190,8 +190,8 @@ def asked_peak_per_s(scenario: Scenario, plan: Plan) -> float:
     for index, phase in enumerate(scenario.traffic):
         if phase.hold is not None:
             rates.append(phase.hold.rate)
-        elif phase.arrivals is not None:
-            rate = phase.arrivals.rate
+        else:
+            rate = phase.arrivals.rate if phase.arrivals is not None else None
             rates.append(peak_per_s(rate) if rate else _busiest_second(plan, index))
     return max(rates)
 

@@ -36,7 +36,7 @@ def scenario_json_schema() -> Schema:
     parts["Requests"] = _short({"type": "integer", **_bounds(number)}, parts["Requests"])
     parts["Requests"]["anyOf"][1] |= {"minProperties": 1, "maxProperties": 1}
     parts["Policy"] = _policy(parts["Policy"])
-    parts["Phase"]["oneOf"] = [{"required": ["arrivals"]}, {"required": ["hold"]}]
+    parts["Phase"]["oneOf"] = [{"required": [kind]} for kind in ("arrivals", "hold", "users")]
     sysctls = parts["Kernel"]["properties"]["sysctls"]
     sysctls["properties"] = {
         name: {"type": "integer", "minimum": low, "maximum": high, "description": text}

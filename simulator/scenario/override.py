@@ -34,8 +34,9 @@ _INSTEAD_OF: Final = {
     "steps": ("from", "to", "bursts", "sine"),
     "bursts": ("from", "to", "steps", "sine"),
     "sine": ("from", "to", "steps", "bursts"),
-    "arrivals": ("hold",),
-    "hold": ("arrivals",),
+    "arrivals": ("hold", "users"),
+    "hold": ("arrivals", "users"),
+    "users": ("arrivals", "hold"),
 }
 #: Keys by which a value in its short form is spelt out before one of them is changed.
 _SPELT_OUT: Final = {"from": ("from", "to"), "to": ("from", "to")}

@@ -47,6 +47,7 @@ from simulator.scenario.schema import (
 )
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import VERDICTS, known_metrics
+from simulator.scenario.turns import Retry, Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,8 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Bursts, "bursts"),
     (Sine, "sine"),
     (Hold, "hold"),
+    (Users, "users"),
+    (Retry, "retry"),
     (Requests, "requests"),
     (RequestRange, "uniform"),
     (Duration, "duration"),
@@ -143,7 +146,7 @@ def _overrides() -> Iterator[str]:
         "name: `backends.count`, `traffic.0.for`, `traffic.ramp.arrivals.poisson`. What follows\n"
         "`sysctls` is one key, dots and all. Setting one of several keys that exclude each other\n"
         "(`constant`, `exponential`, `poisson`, `trace`; `from`, `steps`, `bursts`, `sine`;\n"
-        "`geometric`, `uniform`; `arrivals`, `hold`) takes the others away.\n"
+        "`geometric`, `uniform`; `arrivals`, `hold`, `users`) takes the others away.\n"
         "\n"
         "```yaml\n"
         "variants:\n"

@@ -35,6 +35,7 @@ from simulator.scenario.fields import (
 from simulator.scenario.requests import Requests
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
+from simulator.scenario.turns import Retry, Users  # noqa: TC001 - read by the model
 from simulator.units import NS_PER_S
 
 MAX_CONNECTIONS = 5_000_000
@@ -359,7 +360,7 @@ class ClientSource(Source):
 
 
 class Clients(Mapping):
-    """The load generator: open loop, several processes and source addresses."""
+    """The load generator: several processes and source addresses."""
 
     processes: Annotated[Count, Field(le=64)] = Field(default=1, description="generator processes")
     source: ClientSource = Field(
@@ -375,6 +376,9 @@ class Clients(Mapping):
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
         default=None, description="descriptor limit of each generator process"
     )
+    retry: Retry | None = Field(
+        default=None, description="further tries of a connection that failed; none unless given"
+    )
 
 
 class Phase(Mapping):
@@ -387,6 +391,7 @@ class Phase(Mapping):
     warmup: bool = Field(default=False, strict=True, description="left out of latencies and rates")
     arrivals: Arrivals | None = Field(default=None, description="when connections are due")
     hold: Hold | None = Field(default=None, description="connections to open and keep")
+    users: Users | None = Field(default=None, description="a closed loop of users")
     lifetime: Duration = Field(
         default=as_written("0ms"),
         description="how long a connection stays open once connected; not with `hold`",
@@ -411,7 +416,7 @@ class Phase(Mapping):
 
     @model_validator(mode="after")
     def _shape(self) -> Phase:
-        exactly_one(self, ("arrivals", "hold"))
+        exactly_one(self, ("arrivals", "hold", "users"))
         if self.hold is not None and self.lifetime.mean_ns:
             message = (
                 "stands beside hold, whose connections live to the end of the phase; delete it"
@@ -499,24 +504,31 @@ class Scenario(Mapping):
             ("clients.source", self.clients.source),
         ):
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
+        wrong += self._turns_fit()
         if wrong:
             raise about(*wrong[0], *wrong[1:])
         self._keep_clients_out_of_the_way()
         return self
 
-    def _moves_in_time(self) -> list[tuple[Where, str]]:
-        """Moves planned for after the run; they would silently not take place."""
-        churn = self.backends.churn
-        if churn is None:
-            return []
-        late = f"is after the end of the last phase, {time_text(self.duration_ns)}"
-        named = [("at", index, one.time) for index, one in enumerate(churn.at)]
-        named += [("scale", index, one.time) for index, one in enumerate(churn.scale)]
-        return [
-            (f"backends.churn.{key}.{index}.time", late)
-            for key, index, time in named
-            if time >= self.duration_ns
-        ]
+    def _turns_fit(self) -> list[tuple[Where, str]]:
+        """What does not go together with connections that wait for others."""
+        wrong: list[tuple[Where, str]] = []
+        closed = [phase.users is not None for phase in self.traffic]
+        if any(closed) and not all(closed):
+            key = f"traffic.{closed.index(True)}.users"
+            wrong.append((key, "stands beside open loops; give every phase users, or none"))
+        if self.clients.retry is not None:
+            message = "is not there for {} yet; leave it out, or use arrivals"
+            if any(closed):
+                wrong.append(("clients.retry", message.format("users")))
+            if any(phase.hold is not None for phase in self.traffic):
+                wrong.append(("clients.retry", message.format("hold")))
+        return wrong
+
+    @property
+    def loop(self) -> Literal["open", "closed"]:
+        """Whether connections are due whatever happens, or when a user comes back."""
+        return "open" if self.traffic[0].users is None else "closed"
 
     def _keep_clients_out_of_the_way(self) -> None:
         """Give clients a range of their own where theirs would eat the balancer's.

@@ -30,17 +30,8 @@ LATENCY_FIELDS: Final = ("count", "p50", "p90", "p99", "p999", "max")
 COUNTS: Final = ("planned", "sent", "ok", "failed", "open_at_end", "not_sent")
 RATES: Final = ("rate.asked", "rate.sent", "rate.ok")
 CONNECTIONS: Final = ("connections.peak_concurrent", "connections.opened", "connections.closed")
-BACKENDS: Final = (
-    "backends.moves",
-    "backends.left",
-    "backends.back",
-    "backends.drained",
-    "backends.cut",
-    "backends.hung",
-    "backends.refused_after_move",
-    "backends.misdelivered",
-    "backends.overlaps",
-    "backends.lost_races",
+RETRIES: Final = tuple(
+    f"retries.{name}" for name in ("connections", "attempts", "retries", "recovered", "gave_up")
 )
 HOPS: Final = ("client-balancer", "balancer-backend", "client-backend")
 HOP_FIELDS: Final = (
@@ -86,7 +77,7 @@ def known_metrics() -> list[str]:
     """Every metric a threshold may name, apart from ``errors.HOP/CALL/ERRNO``."""
     latencies = [f"{name}.{field}" for name in LATENCIES for field in LATENCY_FIELDS]
     hops = [f"{hop}.{field}" for hop in HOPS for field in HOP_FIELDS]
-    return ["verdict", *COUNTS, *RATES, *latencies, *CONNECTIONS, *BACKENDS, *hops]
+    return ["verdict", *COUNTS, *RATES, *latencies, *CONNECTIONS, *RETRIES, *hops]
 
 
 def _bound(metric: str, comparison: str, text: str) -> float | str:

@@ -7,7 +7,7 @@ phase and purpose, so that a change to one phase or one distribution leaves all 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +20,14 @@ from simulator.traffic.arrivals import even_counts, paced, poisson_counts
 from simulator.traffic.lifetimes import draw_ns
 from simulator.traffic.requests import draw_requests
 from simulator.traffic.shapes import sum_words, total, when
-from simulator.units import NS_PER_S, format_count
+from simulator.traffic.turns import (
+    alone,
+    closed_loop,
+    in_order_of_due,
+    most_turns,
+    with_retries,
+)
+from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +95,15 @@ class Plan:
             digest.update(f"{name} {dtype} {len(column)}\n".encode())
             digest.update(np.ascontiguousarray(column, dtype=dtype).data)
         return digest.hexdigest()
+
+    def without_retries(self) -> Plan:
+        """What is asked on an ideal network: no attempt fails, so that none follows."""
+        if "attempt" not in self.extra or not self.extra["attempt"].any():
+            return self
+        first = self.extra["attempt"] == 0
+        columns = {name: column[first] for name, column in self.columns.items()}
+        thinks = {name: self.extra[name] for name in ("think_ns",) if name in self.extra}
+        return replace(self, columns=columns, extra=thinks)
 
     def answered_ns(self) -> Times:
         """When each connection's last answer is due at the earliest, ns after its connect.
@@ -162,21 +178,24 @@ def make_plan(scenario: Scenario, traces: Traces | None = None) -> Plan:
     """
     traces = traces or {}
     _refuse_too_large(scenario, traces)
-    parts = []
-    begins_ns = requests = 0
+    parts: list[dict[str, Column]] = []
+    begins_ns = requests = rows = 0
     for index, phase in enumerate(scenario.traffic):
         part = _phase_columns(scenario, phase, traces)
+        part["after"] = np.where(part["after"] >= 0, part["after"] + rows, -1)
         part["due_ns"] = part["due_ns"] + begins_ns
         part["first_service"] = part["first_service"] + requests
         part["phase"] = np.full(len(part["due_ns"]), index)
         parts.append(part)
         begins_ns += phase.for_ns
         requests += len(part["service_ns"])
-    extra = OPTIONAL_COLUMNS if any(phase.think.mean_ns for phase in scenario.traffic) else {}
-    columns = {
-        name: np.concatenate([part[name] for part in parts]).astype(dtype)
-        for name, dtype in {**PLAN_COLUMNS, **SERVICE_COLUMNS, **extra}.items()
-    }
+        rows += len(part["due_ns"])
+    extra = _extra_columns(scenario)
+    wanted = {**PLAN_COLUMNS, **SERVICE_COLUMNS, **extra}
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+    if "after" in extra:
+        columns = in_order_of_due(columns)
+    columns = {name: columns[name].astype(dtype) for name, dtype in wanted.items()}
     for column in columns.values():
         column.setflags(write=False)
     return Plan(
@@ -187,11 +206,51 @@ def make_plan(scenario: Scenario, traces: Traces | None = None) -> Plan:
     )
 
 
+def _extra_columns(scenario: Scenario) -> dict[str, str]:
+    """Which of OPTIONAL_COLUMNS a scenario needs."""
+    thinks = any(phase.think.mean_ns for phase in scenario.traffic)
+    waits = scenario.loop == "closed" or scenario.clients.retry is not None
+    return {
+        name: dtype
+        for name, dtype in OPTIONAL_COLUMNS.items()
+        if (thinks if name == "think_ns" else waits)
+    }
+
+
 def _phase_columns(scenario: Scenario, phase: Phase, traces: Traces) -> dict[str, Column]:
     """The columns of one phase alone, with moments since it began."""
-    seed, name = scenario.seed, phase.name
+    if phase.users is not None:
+        return closed_loop(
+            scenario,
+            phase,
+            MAX_CONNECTIONS,
+            lambda count, turn: _drawn(scenario, phase, None, np.zeros(count, np.int64), turn),
+            lambda columns: _least_held_ns(scenario, columns),
+        )
     trace = _trace(phase, traces)
-    due = _due(seed, phase, trace)
+    due = _due(scenario.seed, phase, trace)
+    columns = _drawn(scenario, phase, trace, due) | alone(len(due))
+    retry = scenario.clients.retry
+    return with_retries(columns, retry, scenario.seed, phase.name) if retry else columns
+
+
+def _least_held_ns(scenario: Scenario, columns: dict[str, Column]) -> Times:
+    """How long each connection is open at the least, whoever closes it."""
+    plan = Plan(
+        columns=columns,
+        service_ns=columns["service_ns"],
+        duration_ns=1,
+        extra={"think_ns": columns["think_ns"]},
+    )
+    client_ends = scenario.balancer.close in ("client", "reset")
+    return plan.held_ns() if client_ends else plan.answered_ns()
+
+
+def _drawn(
+    scenario: Scenario, phase: Phase, trace: Trace | None, due: Times, turn: int = 0
+) -> dict[str, Column]:
+    """What the connections of a phase carry; each turn of a closed loop draws anew."""
+    seed, name = scenario.seed, f"{phase.name}" if not turn else f"{phase.name}/{turn}"
     count = len(due)
     requests = draw_requests(phase.requests, count, generator(seed, "requests", name))
     first = np.cumsum(requests) - requests
@@ -203,7 +262,7 @@ def _phase_columns(scenario: Scenario, phase: Phase, traces: Traces) -> dict[str
     taken = trace.response_bytes if trace is not None else None
     return {
         "due_ns": due,
-        "lifetime_ns": _lifetimes(seed, phase, trace, due),
+        "lifetime_ns": _lifetimes(seed, phase, trace, due, name),
         "requests": requests,
         "request_bytes": np.full(count, phase.request_size) if given is None else np.array(given),
         "response_bytes": np.full(count, phase.response_size) if taken is None else np.array(taken),
@@ -227,12 +286,12 @@ def _trace(phase: Phase, traces: Traces) -> Trace | None:
     return traces[name]
 
 
-def _lifetimes(seed: int, phase: Phase, trace: Trace | None, due: Times) -> Times:
+def _lifetimes(seed: int, phase: Phase, trace: Trace | None, due: Times, name: str) -> Times:
     if phase.hold is not None:
         return phase.for_ns - due
     if trace is not None and trace.lifetime_ns is not None:
         return np.array(trace.lifetime_ns, dtype=np.int64)
-    return draw_ns(phase.lifetime, len(due), generator(seed, "lifetime", phase.name))
+    return draw_ns(phase.lifetime, len(due), generator(seed, "lifetime", name))
 
 
 def _due(seed: int, phase: Phase, trace: Trace | None) -> Times:
@@ -252,7 +311,9 @@ def _due(seed: int, phase: Phase, trace: Trace | None) -> Times:
 
 
 def expected_connections(phase: Phase, traces: Traces) -> float:
-    """Connections that a phase asks for on average."""
+    """Connections that a phase asks for on average, retries left out."""
+    if phase.users is not None:
+        return most_turns(phase.users, phase.for_ns, phase.think.mean_ns)
     if phase.hold is not None:
         return float(phase.hold.connections)
     trace = _trace(phase, traces)
@@ -266,6 +327,9 @@ def expected_connections(phase: Phase, traces: Traces) -> float:
 def _arithmetic(phase: Phase, traces: Traces) -> str:
     """How many connections a phase asks for, as a sum that can be followed."""
     count = format_count(expected_connections(phase, traces))
+    if phase.users is not None:
+        every = f"every {format_ns(phase.users.think)}"
+        return f"{phase.name}: {format_count(phase.users.count)} users {every} = {count} at most"
     if phase.hold is not None or phase.arrivals is None:
         return f"{phase.name}: {count} held"
     rate = phase.arrivals.rate
@@ -276,10 +340,14 @@ def _arithmetic(phase: Phase, traces: Traces) -> str:
 
 def _refuse_too_large(scenario: Scenario, traces: Traces) -> None:
     counts = [expected_connections(phase, traces) for phase in scenario.traffic]
-    if sum(counts) > MAX_CONNECTIONS:
+    attempts = scenario.clients.retry.attempts if scenario.clients.retry else 1
+    if scenario.loop == "closed":
+        return  # counted exactly as it is drawn, and refused there
+    if sum(counts) * attempts > MAX_CONNECTIONS:
         sums = "\n".join(f"  {_arithmetic(phase, traces)}" for phase in scenario.traffic)
         raise Refused(
-            f"The plan asks for {format_count(sum(counts))} connections; "
+            f"The plan asks for {format_count(sum(counts) * attempts)} connections"
+            f"{f', each tried {attempts} times' if attempts > 1 else ''}; "
             f"{format_count(MAX_CONNECTIONS)} are the most.\n{sums}\n"
             "Lower the rates, or shorten the phases."
         )

@@ -87,9 +87,11 @@ async def generate(
     columns: dict[str, np.ndarray[Any, Any]],
     *,
     stop_after: int | None = None,
+    kind: type[LoadClient] = LoadClient,
+    rows: int | None = None,
     **changes: object,
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Let one generator process's code carry out a plan; returns its rows."""
+    """Let one generator process's code carry out a plan, or so many rows; returns all rows."""
     writer = create_run(
         tmp_path / "results",
         slug="generated",
@@ -116,11 +118,11 @@ async def generate(
     }
     settings = ClientRole(**(given | changes))  # type: ignore[arg-type]
     ours, theirs = socket.socketpair()
-    role = LoadClient(asyncio.get_running_loop(), theirs, 0, settings, Ledger(writer.folder))
+    role = kind(asyncio.get_running_loop(), theirs, 0, settings, Ledger(writer.folder))
     await role.prepare()
     role.t0_ns = monotonic_ns()
     role.on_start()
-    rows = len(columns["due_ns"])
+    rows = rows or len(columns["due_ns"])
     async with asyncio.timeout(10):
         # The role has nothing to wait on from outside; each turn of the loop is one look.
         while role.ok + role.failed + role.not_sent < rows:
