@@ -31,6 +31,7 @@ SERVICE_COLUMNS: Final[dict[str, str]] = {"service_ns": "<i8"}
 #: of ``service_ns``, the others have one row per planned connection.
 OPTIONAL_COLUMNS: Final[dict[str, str]] = {
     "think_ns": "<i8",  # pause of the client before each request, counted from the last answer
+    "linger_ns": "<i8",  # how long the client stays idle after the last answer before it closes
     "after": "<i8",  # row it waits for, -1 = none: to fail (a retry) or to end (a user's next turn)
     "pause_ns": "<i8",  # from that row's end until this one is due
     "attempt": "|u1",  # 0 for the first attempt, n for the n-th retry

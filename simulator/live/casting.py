@@ -101,6 +101,7 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             seed=stream_key(scenario.seed, "listeners") >> 65,
             backlog=backends.backlog,
             accept_every_ns=backends.accept_every,
+            idle_timeout_ns=backends.idle_timeout or 0,
             refusing=tuple(one for one in ids if one < backends.refusing),
             absent=tuple(one for one in ids if one >= first_backends(scenario)),
             total=backends.count,

@@ -102,6 +102,7 @@ class LoadClient(Role):
         self._bodies: dict[int, bytes] = {}
         self._hold = frozenset(settings.hold_phases)
         self._think = ledger.plan.get("think_ns")  # None: nobody pauses between requests
+        self._linger = ledger.plan.get("linger_ns")
         self.sent = 0
         self.ok = 0
         self.failed = 0
@@ -394,8 +395,11 @@ class LoadClient(Role):
         requests = plan["requests"][row]
         lifetime = plan["lifetime_ns"][row]
         entry[1] = RESTING
-        if self._think is not None and begun < requests:
-            pause = self._think[plan["first_service"][row] + begun]
+        if self._think is not None:
+            if begun < requests:
+                pause = self._think[plan["first_service"][row] + begun]
+            else:
+                pause = self._linger[row] if self._linger is not None else 0
             if pause:
                 heappush(self._agenda, (monotonic_ns() + pause, row, fd))
                 return

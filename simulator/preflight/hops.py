@@ -320,6 +320,12 @@ def _remarks(scenario: Scenario) -> list[str]:
     for phase in scenario.traffic:
         gap = phase.think.mean_ns or phase.lifetime.mean_ns / max(1, phase.requests.mean)
         idle = scenario.balancer.idle_timeout
+        serves = scenario.backends.idle_timeout
+        if phase.requests.mean > 1 and serves is not None and gap > serves:
+            found.append(
+                f"phase {phase.name}: requests are {format_ns(gap)} apart, longer than "
+                f"backends.idle_timeout {format_ns(serves)}, so backends cut connections"
+            )
         if scenario.balancer.driver != "none" and phase.requests.mean > 1 and gap > idle:
             found.append(
                 f"phase {phase.name}: requests are {format_ns(gap)} apart, longer than "

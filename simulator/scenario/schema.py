@@ -235,6 +235,10 @@ class Backends(Mapping):
     accept_every: TimeNs = Field(
         default=as_written("0ms"), description="least time between two accepts of one backend"
     )
+    idle_timeout: Annotated[TimeNs, Field(gt=0)] | None = Field(
+        default=None,
+        description="a connection without a request for so long is closed; never unless given",
+    )
     refusing: Annotated[int, Field(ge=0, strict=True)] = Field(
         default=0, description="the first so many backends hold their port but do not listen"
     )
@@ -375,6 +379,13 @@ class Clients(Mapping):
     )
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
         default=None, description="descriptor limit of each generator process"
+    )
+    idle_timeout: Annotated[TimeNs, Field(gt=0)] | None = Field(
+        default=None,
+        description=(
+            "a client that would `think` for longer closes the connection after so long, and its "
+            "further requests are left out; never unless given"
+        ),
     )
     retry: Retry | None = Field(
         default=None, description="further tries of a connection that failed; none unless given"
@@ -517,6 +528,8 @@ class Scenario(Mapping):
         if any(closed) and not all(closed):
             key = f"traffic.{closed.index(True)}.users"
             wrong.append((key, "stands beside open loops; give every phase users, or none"))
+        if self.clients.idle_timeout and not any(phase.think.mean_ns for phase in self.traffic):
+            wrong.append(("clients.idle_timeout", "is not used, since no phase has `think`"))
         if self.clients.retry is not None:
             message = "is not there for {} yet; leave it out, or use arrivals"
             if any(closed):

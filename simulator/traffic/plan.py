@@ -18,7 +18,7 @@ from simulator.scenario.schema import MAX_CONNECTIONS
 from simulator.seeds import generator
 from simulator.traffic.arrivals import even_counts, paced, poisson_counts
 from simulator.traffic.lifetimes import draw_ns
-from simulator.traffic.requests import draw_requests
+from simulator.traffic.requests import draw_requests, keep_alive
 from simulator.traffic.shapes import sum_words, total, when
 from simulator.traffic.turns import (
     alone,
@@ -102,8 +102,10 @@ class Plan:
             return self
         first = self.extra["attempt"] == 0
         columns = {name: column[first] for name, column in self.columns.items()}
-        thinks = {name: self.extra[name] for name in ("think_ns",) if name in self.extra}
-        return replace(self, columns=columns, extra=thinks)
+        extra = {name: self.extra[name] for name in ("think_ns",) if name in self.extra}
+        if "linger_ns" in self.extra:
+            extra["linger_ns"] = self.extra["linger_ns"][first]
+        return replace(self, columns=columns, extra=extra)
 
     def answered_ns(self) -> Times:
         """When each connection's last answer is due at the earliest, ns after its connect.
@@ -133,7 +135,8 @@ class Plan:
 
     def held_ns(self) -> Times:
         """How long each connection is open on an ideal network when its client ends it, ns."""
-        longest: Times = np.maximum(self.columns["lifetime_ns"], self.answered_ns())
+        ends = self.answered_ns() + self.extra.get("linger_ns", 0)
+        longest: Times = np.maximum(self.columns["lifetime_ns"], ends)
         return longest
 
     def peak_concurrent(self, extra_ns: int = 0) -> int:
@@ -210,11 +213,8 @@ def _extra_columns(scenario: Scenario) -> dict[str, str]:
     """Which of OPTIONAL_COLUMNS a scenario needs."""
     thinks = any(phase.think.mean_ns for phase in scenario.traffic)
     waits = scenario.loop == "closed" or scenario.clients.retry is not None
-    return {
-        name: dtype
-        for name, dtype in OPTIONAL_COLUMNS.items()
-        if (thinks if name == "think_ns" else waits)
-    }
+    needs = {"think_ns": thinks, "linger_ns": scenario.clients.idle_timeout is not None}
+    return {name: dtype for name, dtype in OPTIONAL_COLUMNS.items() if needs.get(name, waits)}
 
 
 def _phase_columns(scenario: Scenario, phase: Phase, traces: Traces) -> dict[str, Column]:
@@ -240,7 +240,7 @@ def _least_held_ns(scenario: Scenario, columns: dict[str, Column]) -> Times:
         columns=columns,
         service_ns=columns["service_ns"],
         duration_ns=1,
-        extra={"think_ns": columns["think_ns"]},
+        extra={name: columns[name] for name in ("think_ns", "linger_ns")},
     )
     client_ends = scenario.balancer.close in ("client", "reset")
     return plan.held_ns() if client_ends else plan.answered_ns()
@@ -258,6 +258,9 @@ def _drawn(
     stream = generator(seed, "service", name)
     think = draw_ns(phase.think, total_requests, generator(seed, "think", name))
     think[first[requests > 0]] = 0  # nothing was answered before a connection's first request
+    service = draw_ns(scenario.backends.service_time, total_requests, stream)
+    kept = keep_alive(requests, think, scenario.clients.idle_timeout)
+    requests, think, service = kept.requests, think[kept.is_sent], service[kept.is_sent]
     given = trace.request_bytes if trace is not None else None
     taken = trace.response_bytes if trace is not None else None
     return {
@@ -266,9 +269,10 @@ def _drawn(
         "requests": requests,
         "request_bytes": np.full(count, phase.request_size) if given is None else np.array(given),
         "response_bytes": np.full(count, phase.response_size) if taken is None else np.array(taken),
-        "first_service": first,
-        "service_ns": draw_ns(scenario.backends.service_time, total_requests, stream),
+        "first_service": np.cumsum(requests) - requests,
+        "service_ns": service,
         "think_ns": think,
+        "linger_ns": kept.linger_ns,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,46 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.scenario.requests import Requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kept:
+    """What is left of connections whose clients do not stay idle for ever.
+
+    Attributes:
+        requests: that each connection still carries, shape (connections,).
+        linger_ns: idle time before the client closes, shape (connections,), ns.
+        is_sent: which of all drawn requests are sent, shape (requests,).
+    """
+
+    requests: NDArray[np.int64]
+    linger_ns: NDArray[np.int64]
+    is_sent: NDArray[np.bool_]
+
+
+def keep_alive(
+    requests: NDArray[np.int64], think_ns: NDArray[np.int64], idle_ns: int | None
+) -> Kept:
+    """End each connection before the first pause that is longer than its client stays idle.
+
+    Args:
+        requests: of each connection, shape (connections,).
+        think_ns: pause before each request, shape (requests,), 0 before a connection's first.
+        idle_ns: how long a client stays idle; None = for ever.
+    """
+    linger = np.zeros(len(requests), dtype=np.int64)
+    if idle_ns is None:
+        return Kept(
+            requests=requests, linger_ns=linger, is_sent=np.ones(len(think_ns), dtype=np.bool_)
+        )
+    row = np.repeat(np.arange(len(requests)), requests)
+    number = np.arange(len(think_ns)) - np.repeat(np.cumsum(requests) - requests, requests)
+    long = np.flatnonzero(think_ns > idle_ns)
+    rows, first = np.unique(row[long], return_index=True)
+    left = requests.copy()
+    left[rows] = number[long[first]]
+    linger[rows] = idle_ns
+    return Kept(requests=left, linger_ns=linger, is_sent=number < left[row])
 
 
 def draw_requests(

@@ -191,6 +191,16 @@ async def test_a_client_thinks_after_each_answer(tmp_path: Path) -> None:
     assert (rows["answered_ns"] - rows["first_byte_ns"] >= 50 * MS).all()
 
 
+async def test_a_client_lingers_after_its_last_answer(tmp_path: Path) -> None:
+    columns = requests_plan(3, requests=2)
+    columns["think_ns"] = np.array([0, 5 * MS] * 3, dtype="<i8")
+    columns["linger_ns"] = np.array([0, 30 * MS, 30 * MS], dtype="<i8")
+    async with front(answer_all) as where:
+        rows = await generate(tmp_path, where, columns)
+    assert set(rows["outcome"]) == {Outcome.OK}
+    assert (rows["closed_ns"] - rows["answered_ns"])[1:].min() >= 30 * MS
+
+
 async def closes_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(10)
     writer.close()

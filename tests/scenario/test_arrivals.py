@@ -97,6 +97,13 @@ def test_a_trace_is_a_plain_name_below_the_folder(name: str) -> None:
     assert "is no file below the scenario's folder" in found.message
 
 
+def test_an_idle_limit_of_clients_needs_clients_that_think() -> None:
+    (found,) = complaints(SMALL, "clients.idle_timeout=1s")
+    assert found.path == "clients.idle_timeout"
+    assert "no phase has `think`" in found.message
+    assert small("clients.idle_timeout=1s", "traffic.0.think=5ms").clients.idle_timeout == 10**9
+
+
 @pytest.mark.parametrize("other", ["lifetime=5ms", "hold={connections: 5, rate: 10/s}"])
 def test_thinking_does_not_stand_beside_what_spaces_requests_already(other: str) -> None:
     found = complaints(SMALL, "traffic.0.think=5ms", f"traffic.0.{other}")

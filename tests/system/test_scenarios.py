@@ -163,6 +163,21 @@ def test_retry_herd(tmp_path: Path) -> None:
     assert set(jitter["attempts"]["errors"]) == {NO_PORT_BALANCER}
 
 
+def test_keepalive_race(tmp_path: Path) -> None:
+    runs = run("keepalive-race", tmp_path)
+    variants = load_file(SCENARIOS / "keepalive-race.yaml").variants
+    plan = make_plan(variants[0].scenario)
+    longest = plan.extra["think_ns"].reshape(-1, 5).max(axis=1)
+    # Exactly those with a pause of more than 150 ms are cut, but for the few at the very edge.
+    edge = int(((longest > 145_000_000) & (longest < 155_000_000)).sum())
+    cut = int((longest > 150_000_000).sum())
+    assert runs["server-first"]["attempts"]["failed"] == pytest.approx(cut, abs=edge)
+    assert cut / plan.connections == pytest.approx(1 - (1 - np.exp(-3)) ** 4, abs=0.035)
+    # The balancer is never early; its wheel makes it late by a fraction of its limit.
+    assert 0 < runs["balancer-first"]["attempts"]["failed"] <= cut + edge
+    assert runs["client-first"]["attempts"]["ok"] == plan.connections
+
+
 def test_why_dynamic_range(tmp_path: Path) -> None:
     runs = run("why-dynamic-range", tmp_path)
     permanent = runs["permanent"]["attempts"]

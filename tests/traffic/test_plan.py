@@ -229,3 +229,17 @@ def test_a_client_that_thinks_pauses_before_all_requests_but_the_first() -> None
 def test_a_plan_without_its_trace_is_refused() -> None:
     with pytest.raises(Refused, match=r"a.csv was not read"):
         make_plan(small("traffic.0.arrivals={trace: a.csv}"))
+
+
+def test_a_client_with_an_idle_limit_plans_no_longer_pause() -> None:
+    flags = ["traffic.0.requests=5", "traffic.0.think={exponential: 50ms}"]
+    long = [*flags, "traffic.0.arrivals.constant=2000/s"]
+    plan = plan_of(SMALL, *long, "clients.idle_timeout=100ms")
+    assert plan.extra["think_ns"].max() <= 100_000_000
+    lingers = plan.extra["linger_ns"] > 0
+    assert (plan.columns["requests"][~lingers] == 5).all()
+    assert (plan.columns["requests"][lingers] < 5).all()
+    # Each of four pauses is too long with probability exp(-2).
+    assert lingers.mean() == pytest.approx(1 - (1 - np.exp(-2)) ** 4, abs=0.04)
+    assert (plan.held_ns() - plan.answered_ns() == plan.extra["linger_ns"]).all()
+    assert plan.columns["due_ns"].tolist() == plan_of(SMALL, *long).columns["due_ns"].tolist()

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.scenario.requests import MAX_REQUESTS_EACH, Requests
 from simulator.seeds import generator
-from simulator.traffic.requests import draw_requests
+from simulator.traffic.requests import draw_requests, keep_alive
 
 ALPHA = 1e-3
 COUNT = 20_000
@@ -53,3 +55,29 @@ def test_a_uniform_number_takes_both_ends_and_all_between_alike() -> None:
     observed = np.bincount(drawn, minlength=10)[2:]
     assert observed.sum() == COUNT
     assert stats.chisquare(observed).pvalue > ALPHA
+
+
+def test_a_client_that_stays_idle_for_ever_sends_everything() -> None:
+    requests, think = np.array([2, 0, 1]), np.array([0, 10**12, 0])
+    kept = keep_alive(requests, think, None)
+    assert kept.requests.tolist() == [2, 0, 1]
+    assert kept.is_sent.all()
+    assert not kept.linger_ns.any()
+
+
+@given(st.lists(st.lists(st.integers(0, 20), max_size=6), max_size=8), st.integers(1, 20))
+def test_a_connection_ends_before_its_first_pause_that_is_too_long(
+    pauses: list[list[int]], idle: int
+) -> None:
+    pauses = [[0, *one[1:]] if one else [] for one in pauses]
+    kept = keep_alive(
+        np.array([len(one) for one in pauses], dtype=np.int64),
+        np.array([pause for one in pauses for pause in one], dtype=np.int64),
+        idle,
+    )
+    by_hand = [next((n for n, p in enumerate(one) if p > idle), len(one)) for one in pauses]
+    assert kept.requests.tolist() == by_hand
+    lingers = [idle if n < len(one) else 0 for n, one in zip(by_hand, pauses, strict=True)]
+    assert kept.linger_ns.tolist() == lingers
+    sent = [at < n for n, one in zip(by_hand, pauses, strict=True) for at in range(len(one))]
+    assert kept.is_sent.tolist() == sent
