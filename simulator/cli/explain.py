@@ -110,6 +110,31 @@ def plan_lines(plan: Plan, seed: int, variant: str) -> Iterator[str]:
         yield f"{values} {','.join(map(str, services.tolist())) or '-'}"
 
 
+def move_lines(scenario: Scenario) -> Iterator[str]:
+    """Each planned move of a backend, in order of time; the same for the same seed."""
+    from simulator.traffic.churn import plan_moves
+
+    for move in plan_moves(scenario):
+        how = f" ({move.how})" if move.how else ""
+        yield f"{format_ns(move.t_ns)}: backend {move.backend} {_MOVES[move.action]}{how}"
+
+
+def _moves(scenario: Scenario) -> Iterator[str]:
+    """How much moves, and the first few moves."""
+    from simulator.traffic.churn import plan_moves
+
+    moves = plan_moves(scenario)
+    left = sum(move.action == "leave" for move in moves)
+    yield (
+        f"{format_count(left)} departures, {format_count(len(moves) - left)} returns; told after "
+        f"{format_ns(scenario.balancer.learns_after)}; a port rests for "
+        f"{format_ns(scenario.backends.quarantine)} before it is taken again"
+    )
+    yield from islice(move_lines(scenario), _MOVES_SHOWN)
+    if len(moves) > _MOVES_SHOWN:
+        yield f"and {format_count(len(moves) - _MOVES_SHOWN)} more: explain --plan names them all"
+
+
 def _explained(
     name: str, scenario: Scenario, traces: Mapping[str, Trace]
 ) -> tuple[dict[str, Any], str]:

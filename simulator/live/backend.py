@@ -20,6 +20,7 @@ from simulator.clock import monotonic_ns
 from simulator.kernel.sockets import linger_zero
 from simulator.kernel.timer import Timer
 from simulator.live.idling import IdleLimit
+from simulator.live.listening import NoPortLeft, PortTaker
 from simulator.live.role import Role
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, FLAG_CLOSE, REQUEST, REQUEST_MAGIC
 

@@ -35,9 +35,8 @@ def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
         return float(summary["rates_per_s"][metric.removeprefix(_RATE)])
     if metric.startswith(_CONNECTIONS):
         return float(summary["connections"][metric.removeprefix(_CONNECTIONS)])
-    if metric in RETRIES:
-        value = (summary.get("retries") or {}).get(metric.removeprefix("retries."))
-        return None if value is None else float(value)
+    if metric.startswith(_BACKENDS):
+        return float(summary["backends"][metric.removeprefix(_BACKENDS)])
     return _dotted(summary, metric)
 
 
@@ -46,6 +45,8 @@ def _dotted(summary: Mapping[str, Any], metric: str) -> float | None:
     table: Mapping[str, Any] = {}
     if head in LATENCIES:
         table = summary["latency_ns"][head]
+    elif metric in RETRIES:
+        table = summary.get("retries") or {}
     elif head in HOPS:
         table = next((hop for hop in summary["hops"] if hop["name"] == head), {})
     value = table.get(field)

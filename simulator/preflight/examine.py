@@ -135,7 +135,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
     """Hold a plan against a machine; nothing is created."""
     ideal = plan.without_retries()
     opened = open_ns(scenario, ideal)
-    peak_open = peak_overlap(ideal.columns["due_ns"], opened)
+    peak_open = _users(scenario) or peak_overlap(ideal.columns["due_ns"], opened)
     limits = ceilings(scenario, ideal, opened)
     roles = tuple(_roles(scenario, ideal, peak_open, machine))
     memory = _memory_bytes(scenario, plan, peak_open, limits, roles)
@@ -160,6 +160,11 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         notes=(*remarks(scenario), *_turn_notes(scenario, plan, ideal)),
         refusals=tuple(refusals),
     )
+
+
+def _users(scenario: Scenario) -> int:
+    """Users of a closed loop, all of whom may wait for an answer at once; 0 for an open loop."""
+    return sum(phase.users.count for phase in scenario.traffic if phase.users is not None)
 
 
 def _turn_notes(scenario: Scenario, plan: Plan, ideal: Plan) -> tuple[str, ...]:

@@ -23,10 +23,16 @@ from simulator.scenario.document import (
 
 #: Giving one of these takes the others away, since only one of them may stand.
 _INSTEAD_OF: Final = {
-    "constant": ("exponential", "poisson", "trace", "geometric", "uniform"),
+    "constant": (
+        *("exponential", "lognormal", "pareto", "bimodal"),
+        *("poisson", "trace", "geometric", "uniform"),
+    ),
+    "exponential": ("constant", "lognormal", "pareto", "bimodal"),
+    "lognormal": ("constant", "exponential", "pareto", "bimodal"),
+    "pareto": ("constant", "exponential", "lognormal", "bimodal"),
+    "bimodal": ("constant", "exponential", "lognormal", "pareto"),
     "geometric": ("constant", "uniform"),
     "uniform": ("constant", "geometric"),
-    "exponential": ("constant",),
     "poisson": ("constant", "trace"),
     "trace": ("constant", "poisson"),
     "from": ("steps", "bursts", "sine"),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import annotated_types
 
 from simulator.scenario.arrivals import Arrivals, Bursts, Rate, Sine, Step
+from simulator.scenario.churn import Churn, Departure, ScaleStep
+from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
 from simulator.scenario.document import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -145,8 +147,9 @@ def _overrides() -> Iterator[str]:
         "A path is keys joined by dots; an entry of `traffic` goes by its number from 0 or by its\n"
         "name: `backends.count`, `traffic.0.for`, `traffic.ramp.arrivals.poisson`. What follows\n"
         "`sysctls` is one key, dots and all. Setting one of several keys that exclude each other\n"
-        "(`constant`, `exponential`, `poisson`, `trace`; `from`, `steps`, `bursts`, `sine`;\n"
-        "`geometric`, `uniform`; `arrivals`, `hold`, `users`) takes the others away.\n"
+        "(`constant`, `exponential`, `lognormal`, `pareto`, `bimodal`; `constant`, `poisson`,\n"
+        "`trace`; `from`, `steps`, `bursts`, `sine`; `constant`, `geometric`, `uniform`;\n"
+        "`arrivals`, `hold`, `users`) takes the others away.\n"
         "\n"
         "```yaml\n"
         "variants:\n"
@@ -190,7 +193,9 @@ def _value(node: dict[str, Any], field: FieldInfo | None = None) -> str:
     if node["type"] == "integer":
         return _number(node.get("minimum", 0), node.get("maximum"))
     if node["type"] == "number":
-        return f"number, {node['minimum']:g} to {node['maximum']:,g}, decimals allowed"
+        above = f"above {node['exclusiveMinimum']:g}" if "exclusiveMinimum" in node else ""
+        least = above or f"from {node.get('minimum', 0):g}"
+        return f"number {least}, at most {node['maximum']:g}"
     return "`true`, `false`" if node["type"] == "boolean" else "mapping"
 
 

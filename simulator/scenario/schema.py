@@ -17,6 +17,8 @@ from pydantic import AfterValidator, Field, model_validator
 from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
 from simulator.ports.range import DYNAMIC, USER, PortRange
 from simulator.scenario.arrivals import Arrivals  # noqa: TC001 - read by the model
+from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
+from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
 from simulator.scenario.fields import (
     MAX_DURATION_NS,
     Count,
@@ -35,7 +37,7 @@ from simulator.scenario.fields import (
 from simulator.scenario.requests import Requests
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
-from simulator.scenario.turns import Retry, Users  # noqa: TC001 - read by the model
+from simulator.scenario.turns import Retry, Users, do_not_go_together
 from simulator.units import NS_PER_S
 
 MAX_CONNECTIONS = 5_000_000
@@ -515,33 +517,30 @@ class Scenario(Mapping):
             ("clients.source", self.clients.source),
         ):
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
-        wrong += self._turns_fit()
+        wrong += do_not_go_together(self)
         if wrong:
             raise about(*wrong[0], *wrong[1:])
         self._keep_clients_out_of_the_way()
         return self
 
-    def _turns_fit(self) -> list[tuple[Where, str]]:
-        """What does not go together with connections that wait for others."""
-        wrong: list[tuple[Where, str]] = []
-        closed = [phase.users is not None for phase in self.traffic]
-        if any(closed) and not all(closed):
-            key = f"traffic.{closed.index(True)}.users"
-            wrong.append((key, "stands beside open loops; give every phase users, or none"))
-        if self.clients.idle_timeout and not any(phase.think.mean_ns for phase in self.traffic):
-            wrong.append(("clients.idle_timeout", "is not used, since no phase has `think`"))
-        if self.clients.retry is not None:
-            message = "is not there for {} yet; leave it out, or use arrivals"
-            if any(closed):
-                wrong.append(("clients.retry", message.format("users")))
-            if any(phase.hold is not None for phase in self.traffic):
-                wrong.append(("clients.retry", message.format("hold")))
-        return wrong
-
     @property
     def loop(self) -> Literal["open", "closed"]:
         """Whether connections are due whatever happens, or when a user comes back."""
         return "open" if self.traffic[0].users is None else "closed"
+
+    def _moves_in_time(self) -> list[tuple[Where, str]]:
+        """Moves planned for after the run; they would silently not take place."""
+        churn = self.backends.churn
+        if churn is None:
+            return []
+        late = f"is after the end of the last phase, {time_text(self.duration_ns)}"
+        named = [("at", index, one.time) for index, one in enumerate(churn.at)]
+        named += [("scale", index, one.time) for index, one in enumerate(churn.scale)]
+        return [
+            (f"backends.churn.{key}.{index}.time", late)
+            for key, index, time in named
+            if time >= self.duration_ns
+        ]
 
     def _keep_clients_out_of_the_way(self) -> None:
         """Give clients a range of their own where theirs would eat the balancer's.

@@ -33,6 +33,18 @@ CONNECTIONS: Final = ("connections.peak_concurrent", "connections.opened", "conn
 RETRIES: Final = tuple(
     f"retries.{name}" for name in ("connections", "attempts", "retries", "recovered", "gave_up")
 )
+BACKENDS: Final = (
+    "backends.moves",
+    "backends.left",
+    "backends.back",
+    "backends.drained",
+    "backends.cut",
+    "backends.hung",
+    "backends.refused_after_move",
+    "backends.misdelivered",
+    "backends.overlaps",
+    "backends.lost_races",
+)
 HOPS: Final = ("client-balancer", "balancer-backend", "client-backend")
 HOP_FIELDS: Final = (
     "budget",
@@ -77,7 +89,7 @@ def known_metrics() -> list[str]:
     """Every metric a threshold may name, apart from ``errors.HOP/CALL/ERRNO``."""
     latencies = [f"{name}.{field}" for name in LATENCIES for field in LATENCY_FIELDS]
     hops = [f"{hop}.{field}" for hop in HOPS for field in HOP_FIELDS]
-    return ["verdict", *COUNTS, *RATES, *latencies, *CONNECTIONS, *RETRIES, *hops]
+    return ["verdict", *COUNTS, *RATES, *latencies, *CONNECTIONS, *RETRIES, *BACKENDS, *hops]
 
 
 def _bound(metric: str, comparison: str, text: str) -> float | str:

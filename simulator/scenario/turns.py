@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from simulator.scenario.fields import Count, Mapping, TimeNs, as_written
+from simulator.scenario.fields import Count, Mapping, TimeNs, Where, as_written
+
+if TYPE_CHECKING:
+    from simulator.scenario.schema import Scenario
 
 
 class Retry(Mapping):
@@ -41,3 +44,22 @@ class Users(Mapping):
     draw: Literal["constant", "exponential"] = Field(
         default="constant", description="`think` is always so long, or so long on average"
     )
+
+
+def do_not_go_together(scenario: Scenario) -> list[tuple[Where, str]]:
+    """Keys that do not go together with connections that wait for others, and why."""
+    wrong: list[tuple[Where, str]] = []
+    clients, phases = scenario.clients, scenario.traffic
+    closed = [phase.users is not None for phase in phases]
+    if any(closed) and not all(closed):
+        key = f"traffic.{closed.index(True)}.users"
+        wrong.append((key, "stands beside open loops; give every phase users, or none"))
+    if clients.idle_timeout and not any(phase.think.mean_ns for phase in phases):
+        wrong.append(("clients.idle_timeout", "is not used, since no phase has `think`"))
+    if clients.retry is not None:
+        message = "is not there for {} yet; leave it out, or use arrivals"
+        if any(closed):
+            wrong.append(("clients.retry", message.format("users")))
+        if any(phase.hold is not None for phase in phases):
+            wrong.append(("clients.retry", message.format("hold")))
+    return wrong

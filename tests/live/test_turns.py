@@ -6,11 +6,17 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
+from simulator.live.engine import KernelEngine
 from simulator.live.turns import TurnsClient
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, REQUEST
+from simulator.measure.accounting import count_attempts
+from simulator.measure.attribution import find_causes
 from simulator.records import NOT_YET, Call, Outcome
+from simulator.store.read import load_run
 from tests.live.test_client import answer_all, front, generate, requests_plan, reset
+from tests.support.jobs import Watcher, steady, write_job
 from tests.support.runs import MS
 
 if TYPE_CHECKING:
@@ -120,3 +126,47 @@ async def test_chains_are_dealt_out_whole_among_processes(tmp_path: Path) -> Non
     # The first of two processes has the first, third and fifth connection, with their retries.
     mine = np.flatnonzero(rows["outcome"] == Outcome.FAILED)
     assert mine.tolist() == [0, 2, 4, 5, 7, 9]
+
+
+USERS = {"name": "users", "for": "600ms", "users": {"count": 9, "think": "20ms"}}
+HOPELESS = {
+    "backends": {"count": 1, "refusing": 1},
+    "clients": {"processes": 2, "retry": {"attempts": 3, "backoff": "200ms"}},
+}
+
+
+@pytest.mark.namespace
+async def test_users_of_several_processes_keep_littles_law(tmp_path: Path) -> None:
+    asked = steady(traffic=[USERS], clients={"processes": 2})
+    with write_job(tmp_path, asked) as writer:
+        await KernelEngine().run(writer.job, writer, Watcher())
+        found = load_run(writer.folder)
+    attempts = count_attempts(found.connections, find_causes(found).count_by_key())
+    assert set(attempts.not_sent) <= {"needless"}
+    assert attempts.ok == attempts.sent
+    # One turn takes the 20 ms of thinking at the least; no more than the plan can come about.
+    assert 9 * 600 / 20 / 2 < attempts.sent <= attempts.planned == 9 * 600 // 20
+    after, sent = found.plan["after"], found.connections["sent_ns"]
+    followed = (after >= 0) & (sent >= 0)
+    gaps = sent[followed] - found.connections["closed_ns"][after[followed]]
+    assert gaps.min() >= 20 * MS
+    assert sent.max() < 600 * MS + 50 * MS
+
+
+@pytest.mark.namespace
+@pytest.mark.parametrize("level", [0, 1])
+async def test_every_try_is_accounted_for_also_when_the_run_is_stopped(
+    tmp_path: Path, level: int
+) -> None:
+    watch = Watcher(stop_in="running", level=level) if level else Watcher()
+    with write_job(tmp_path, steady("300ms", **HOPELESS)) as writer:
+        await KernelEngine().run(writer.job, writer, watch)
+        found = load_run(writer.folder)
+    attempts = count_attempts(found.connections, find_causes(found).count_by_key())
+    assert attempts.planned == 30 * 3
+    assert attempts.failed == attempts.sent
+    if level:
+        assert set(attempts.not_sent) == {"stopped"}
+    else:
+        assert attempts.sent == 90
+        assert not attempts.not_sent
