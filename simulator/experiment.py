@@ -132,7 +132,7 @@ async def answer(
         InternalError: the accounting does not add up.
     """
     scenario = question.scenario
-    plan = make_plan(scenario)
+    plan = make_plan(scenario, question.loaded.traces)
     examine(scenario, plan, read_machine()).refuse()
     refuse_what_is_missing(scenario.kernel)
     with create_run(
@@ -143,7 +143,7 @@ async def answer(
         variant=question.variant,
         engine=engine.name,
         command=command,
-        plan={**plan.columns, "service_ns": plan.service_ns},
+        plan=plan.files,
     ) as writer:
         try:
             await engine.run(writer.job, writer, watch)

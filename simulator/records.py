@@ -27,6 +27,16 @@ PLAN_COLUMNS: Final[dict[str, str]] = {
 #: One row per planned request: how long the backend takes to answer.
 SERVICE_COLUMNS: Final[dict[str, str]] = {"service_ns": "<i8"}
 
+#: Further columns of a plan, each only there when the scenario needs it. ``think_ns`` has the shape
+#: of ``service_ns``, the others have one row per planned connection.
+OPTIONAL_COLUMNS: Final[dict[str, str]] = {
+    "think_ns": "<i8",  # pause of the client before each request, counted from the last answer
+    "linger_ns": "<i8",  # how long the client stays idle after the last answer before it closes
+    "after": "<i8",  # row it waits for, -1 = none: to fail (a retry) or to end (a user's next turn)
+    "pause_ns": "<i8",  # from that row's end until this one is due
+    "attempt": "|u1",  # 0 for the first attempt, n for the n-th retry
+}
+
 #: One row per planned connection, written by the generator as it happens.
 CONNECTION_COLUMNS: Final[dict[str, str]] = {
     "sent_ns": "<i8",  # the generator took it up (its socket call)
@@ -79,13 +89,17 @@ class Outcome(IntEnum):
     NOT_SENT_DESCRIPTORS = 4  # the generator had no descriptor or memory for a socket
     NOT_SENT_STOPPED = 5  # the run was stopped before it was due
     NOT_SENT_GENERATOR = 6  # the generator could not keep up and the run ended
+    NOT_SENT_NEEDLESS = 7  # a retry of what did not fail, or a user's turn that time did not allow
 
 
+#: Rows that a plan holds for the worst case only; nothing was asked for, and nothing is missing.
+NEEDLESS: Final = "needless"
 NOT_SENT: Final[dict[Outcome, str]] = {
     Outcome.PLANNED: "generator",
     Outcome.NOT_SENT_DESCRIPTORS: "descriptors",
     Outcome.NOT_SENT_STOPPED: "stopped",
     Outcome.NOT_SENT_GENERATOR: "generator",
+    Outcome.NOT_SENT_NEEDLESS: NEEDLESS,
 }
 
 

@@ -19,12 +19,13 @@ from simulator.errors import EXIT_OK, EXIT_REFUSED, Refused, UsageError
 from simulator.units import format_bytes, format_count, format_ns, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from simulator.preflight.examine import Preflight
     from simulator.scenario.load import Loaded
     from simulator.scenario.schema import Phase, Scenario
+    from simulator.scenario.trace_file import Trace
     from simulator.traffic.plan import Plan
 
 
@@ -53,11 +54,11 @@ def command(
     loaded = load_file(file, overrides=overrides, seed=seed)
     chosen = _chosen(loaded, variant)
     if show_plan:
-        return _print_plans(chosen)
+        return _print_plans(chosen, loaded.traces)
     code = EXIT_OK
     answers = []
     for name, scenario in chosen:
-        answer, text = _explained(name, scenario)
+        answer, text = _explained(name, scenario, loaded.traces)
         answers.append(answer)
         if answer["refusals"]:
             code = EXIT_REFUSED
@@ -80,11 +81,11 @@ def _chosen(loaded: Loaded, variant: str | None) -> list[tuple[str, Scenario]]:
     return known
 
 
-def _print_plans(chosen: list[tuple[str, Scenario]]) -> int:
+def _print_plans(chosen: list[tuple[str, Scenario]], traces: Mapping[str, Trace]) -> int:
     from simulator.traffic.plan import make_plan
 
     for name, scenario in chosen:
-        for line in plan_lines(make_plan(scenario), scenario.seed, name):
+        for line in plan_lines(make_plan(scenario, traces), scenario.seed, name):
             click.echo(line)
         for line in move_lines(scenario):
             click.echo(f"# {line}")
@@ -134,7 +135,9 @@ def _moves(scenario: Scenario) -> Iterator[str]:
         yield f"and {format_count(len(moves) - _MOVES_SHOWN)} more: explain --plan names them all"
 
 
-def _explained(name: str, scenario: Scenario) -> tuple[dict[str, Any], str]:
+def _explained(
+    name: str, scenario: Scenario, traces: Mapping[str, Trace]
+) -> tuple[dict[str, Any], str]:
     """One scenario's answer, as data and as text."""
     from simulator.kernel.limits import read_machine
     from simulator.preflight.examine import examine
@@ -142,7 +145,7 @@ def _explained(name: str, scenario: Scenario) -> tuple[dict[str, Any], str]:
     from simulator.traffic.plan import make_plan
 
     try:
-        plan = make_plan(scenario)
+        plan = make_plan(scenario, traces)
     except Refused as error:
         refused = {"variant": name, "title": scenario.title, "refusals": [str(error)]}
         return refused, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
@@ -219,18 +222,19 @@ def _phase_counts(plan: Plan, phases: int) -> list[int]:
 
 def _phase(phase: Phase, count: int) -> str:
     from simulator.scenario.complaint import printable
+    from simulator.traffic.shapes import words
 
     name = printable(phase.name) + (" (warm-up)" if phase.warmup else "")
     if phase.hold is not None:
         how = f"opened at {format_rate(phase.hold.rate)} and held"
+    elif phase.users is not None:
+        users = phase.users
+        how = f"closed loop of {format_count(users.count)} users thinking {format_ns(users.think)}"
     else:
         assert phase.arrivals is not None, "a phase has arrivals or hold"
         kind = "constant" if phase.arrivals.constant is not None else "poisson"
-        rate = phase.arrivals.constant or phase.arrivals.poisson
-        assert rate is not None, "arrivals are constant or poisson"
-        how = f"{kind} {format_rate(rate.from_per_s)}"
-        if rate.to_per_s != rate.from_per_s:
-            how += f" to {format_rate(rate.to_per_s)}"
+        rate = phase.arrivals.rate
+        how = f"{kind} {words(rate)}" if rate else f"as in {printable(phase.arrivals.trace or '')}"
     return f"{name}: {format_ns(phase.for_ns)}, {how}, {format_count(count)} connections"
 
 

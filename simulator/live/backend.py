@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.clock import monotonic_ns
 from simulator.kernel.sockets import linger_zero
 from simulator.kernel.timer import Timer
+from simulator.live.idling import IdleLimit
 from simulator.live.listening import NoPortLeft, PortTaker
 from simulator.live.role import Role
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, FLAG_CLOSE, REQUEST, REQUEST_MAGIC
@@ -95,6 +96,9 @@ class BackendServers(Role):
         self._serial_of: dict[int, int] = {}
         self._accept_again: deque[tuple[int, int]] = deque()  # (time, listener)
         self.leases: list[Lease] = []
+        limit_ns = settings.idle_timeout_ns
+        self._idle = IdleLimit(limit_ns) if limit_ns else None
+        self.idled = 0
         self.accepted = 0
         self.answered = 0
         self.dropped = 0
@@ -189,6 +193,7 @@ class BackendServers(Role):
             "active": len(self._connections),
             "answered": self.answered,
             "dropped": self.dropped,
+            "idled": self.idled,
             "accept_errors": {
                 errno.errorcode.get(code, str(code)): n for code, n in self.accept_errors.items()
             },
@@ -242,6 +247,8 @@ class BackendServers(Role):
             self.accepted += 1
             self._connections[accepted] = _Connection(backend)
             self._epoll.register(accepted, select.EPOLLIN)
+            if self._idle is not None:
+                self._rests(accepted)
         if pace:
             self._rest(descriptor, pace)
 
@@ -267,6 +274,8 @@ class BackendServers(Role):
             else:
                 self._close(descriptor)
             return
+        if self._idle is not None:
+            self._idle.works(descriptor)
         connection.buffer = connection.buffer + data if connection.buffer else data
         if not connection.answering:
             self._parse(descriptor, connection)
@@ -350,8 +359,20 @@ class BackendServers(Role):
             self._close(descriptor)
         elif connection.buffer:
             self._parse(descriptor, connection)
+        elif self._idle is not None:
+            self._rests(descriptor)
+
+    def _rests(self, descriptor: int) -> None:
+        """A connection is idle from now on; after `idle_timeout` it is closed."""
+        assert self._idle is not None, "only with an idle timeout"
+        is_first = self._idle.next_ns is None
+        self._idle.rests(descriptor, monotonic_ns())
+        if is_first:
+            self._arm()
 
     def _close(self, descriptor: int) -> None:
+        if self._idle is not None:
+            self._idle.works(descriptor)
         self._serial_of.pop(descriptor, None)
         del self._connections[descriptor]
         os.close(descriptor)  # epoll forgets a descriptor when its last reference is closed
@@ -377,8 +398,13 @@ class BackendServers(Role):
                 continue  # its backend left meanwhile
             with contextlib.suppress(FileExistsError):
                 self._epoll.register(descriptor, select.EPOLLIN)
+        for descriptor in self._idle.over(now) if self._idle is not None else ():
+            self.idled += 1
+            self._close(descriptor)  # a request that is on its way now is answered by a reset
         self._arm()
 
     def _arm(self) -> None:
         times = [queue[0][0] for queue in (self._due, self._accept_again) if queue]
+        if self._idle is not None and self._idle.next_ns is not None:
+            times.append(self._idle.next_ns)
         self._timer.set(min(times) if times else None)

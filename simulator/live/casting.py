@@ -6,6 +6,7 @@ which hop it belongs to. (All of 127/8 is local on Linux; nothing needs to be co
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
@@ -102,6 +103,7 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             seed=stream_key(scenario.seed, "listeners") >> 65,
             backlog=backends.backlog,
             accept_every_ns=backends.accept_every,
+            idle_timeout_ns=backends.idle_timeout or 0,
             refusing=tuple(one for one in ids if one < backends.refusing),
             absent=tuple(one for one in ids if one >= first_backends(scenario)),
             total=backends.count,
@@ -151,6 +153,13 @@ def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
     ]
 
 
+def _turns_end_ns(scenario: Scenario) -> tuple[int, ...]:
+    """When each phase of a closed loop ends; nothing for an open loop."""
+    if scenario.loop == "open":
+        return ()
+    return tuple(accumulate(phase.for_ns for phase in scenario.traffic))
+
+
 def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]:
     clients = scenario.clients
     return [
@@ -172,6 +181,7 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
                 hold_phases=tuple(
                     at for at, phase in enumerate(scenario.traffic) if phase.hold is not None
                 ),
+                turns_end_ns=_turns_end_ns(scenario),
             ),
             descriptors=clients.descriptors,
             loop=loop,

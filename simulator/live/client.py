@@ -9,9 +9,9 @@ The life of a connection, by its descriptor's state:
     CONNECTING -> WAITING (an answer) -> RESTING (until the next request or the end of its
     lifetime) -> WAITING ... -> LEAVING (answered; the other side is to close) -> gone
 
-Requests are spread evenly over the lifetime. Who closes is the scenario's `close`: the client
-itself by FIN or by RST, or the other side (balancer's idle timeout, backend after the last
-answer), and then the client waits for that end.
+Requests are spread evenly over the lifetime, or the client thinks after each
+answer. Who closes is the scenario's `close`: the client itself by FIN or by RST, or the other side
+(balancer's idle timeout, backend after the last answer), and then the client waits for that end.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ LEAVING: Final = 4
 _LEAVING_BEGAN: Final = -1
 _EVENTS_PER_WAKEUP: Final = 512
 #: Arrivals taken up before answers are looked at again, so that a backlog cannot starve them.
-_SENDS_PER_WAKEUP: Final = 64
+SENDS_PER_WAKEUP: Final = 64
 _READ_BYTES: Final = 1 << 16
 _CALL_NS_MAX: Final = (1 << 31) - 1
 _RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
@@ -101,6 +101,8 @@ class LoadClient(Role):
         self._timeouts: deque[tuple[int, int, int, int]] = deque()  # (time, row, fd, begun)
         self._bodies: dict[int, bytes] = {}
         self._hold = frozenset(settings.hold_phases)
+        self._think = ledger.plan.get("think_ns")  # None: nobody pauses between requests
+        self._linger = ledger.plan.get("linger_ns")
         self.sent = 0
         self.ok = 0
         self.failed = 0
@@ -203,7 +205,7 @@ class LoadClient(Role):
         step = self._settings.workers
         row = self._next_row
         elapsed = monotonic_ns() - self.t0_ns
-        for _ in range(_SENDS_PER_WAKEUP):
+        for _ in range(SENDS_PER_WAKEUP):
             if row >= self._total or due[row] > elapsed:
                 break
             self._next_row = row + step
@@ -393,6 +395,14 @@ class LoadClient(Role):
         requests = plan["requests"][row]
         lifetime = plan["lifetime_ns"][row]
         entry[1] = RESTING
+        if self._think is not None:
+            if begun < requests:
+                pause = self._think[plan["first_service"][row] + begun]
+            else:
+                pause = self._linger[row] if self._linger is not None else 0
+            if pause:
+                heappush(self._agenda, (monotonic_ns() + pause, row, fd))
+                return
         if not lifetime:
             self._step(fd, entry)
             return

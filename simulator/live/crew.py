@@ -253,9 +253,11 @@ def build_role(
         return OwnBalancer(loop, sock, spec.index, settings)
     if isinstance(settings, ClientRole):
         from simulator.live.client import LoadClient
+        from simulator.live.turns import TurnsClient
 
         assert ledger is not None
-        return LoadClient(loop, sock, spec.index, settings, ledger)
+        kind = TurnsClient if "after" in ledger.plan else LoadClient
+        return kind(loop, sock, spec.index, settings, ledger)
     assert isinstance(settings, SamplerRole)
     from simulator.live.sampler import Sampler
 

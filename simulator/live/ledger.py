@@ -12,7 +12,12 @@ import mmap
 import struct
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from simulator.records import CONNECTION_COLUMNS, PLAN_COLUMNS, SERVICE_COLUMNS
+from simulator.records import (
+    CONNECTION_COLUMNS,
+    OPTIONAL_COLUMNS,
+    PLAN_COLUMNS,
+    SERVICE_COLUMNS,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +72,7 @@ class Ledger:
     """All columns of one run, mapped; kept open for the life of the process.
 
     Attributes:
-        plan: PLAN_COLUMNS and ``service_ns``, read only.
+        plan: PLAN_COLUMNS, ``service_ns`` and what there is of OPTIONAL_COLUMNS, read only.
         rows: CONNECTION_COLUMNS, writable.
     """
 
@@ -76,6 +81,10 @@ class Ledger:
             name: map_column(folder / "plan" / f"{name}.npy", dtype, writable=False)
             for name, dtype in (PLAN_COLUMNS | SERVICE_COLUMNS).items()
         }
+        for name, dtype in OPTIONAL_COLUMNS.items():
+            path = folder / "plan" / f"{name}.npy"
+            if path.exists():
+                self.plan[name] = map_column(path, dtype, writable=False)
         self.rows: dict[str, Column] = {
             name: map_column(folder / "connections" / f"{name}.npy", dtype, writable=True)
             for name, dtype in CONNECTION_COLUMNS.items()

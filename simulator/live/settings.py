@@ -46,6 +46,7 @@ class BackendRole:
     seed: int = 0
     backlog: int = 4096
     accept_every_ns: int = 0
+    idle_timeout_ns: int = 0  # 0: never
     refusing: tuple[int, ...] = ()  # ids that hold their port but do not listen
     absent: tuple[int, ...] = ()  # ids that have no port until they are told to come
     total: int = 0  # backends of the whole run, among whom `blocks` divides its range
@@ -85,6 +86,7 @@ class ClientRole:
     timeout_ns: int
     seed: int
     hold_phases: tuple[int, ...] = ()
+    turns_end_ns: tuple[int, ...] = ()  # of a closed loop: when each phase ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

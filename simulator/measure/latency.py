@@ -13,6 +13,7 @@ import numpy as np
 
 from simulator.measure.histogram import summary_of
 from simulator.measure.phases import measured_rows
+from simulator.measure.turns import due_ns
 from simulator.records import Outcome
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def times_ns(run: Run) -> dict[str, Times]:
     connect has every row that connected, lag every row that was sent; response and service only
     rows that ended OK, up to the last answer or, without requests, to the close.
     """
-    rows, due = run.connections, run.plan["due_ns"]
+    rows, due = run.connections, due_ns(run)
     sent = rows["sent_ns"]
     chosen = measured_rows(run) & (sent >= 0)
     connected = chosen & (rows["connected_ns"] >= 0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.measure.turns import due_ns
 from simulator.records import Outcome
 from simulator.units import NS_PER_S
 
@@ -86,7 +87,7 @@ def phase_table(run: Run) -> list[dict[str, Any]]:
     asked counts what was due in the phase, sent what was taken up in it, ok what was taken up in
     it and later ended as planned.
     """
-    due, sent = run.plan["due_ns"], run.connections["sent_ns"]
+    due, sent = due_ns(run), run.connections["sent_ns"]
     outcome = run.connections["outcome"]
     table = []
     for span in spans(run):
@@ -127,9 +128,9 @@ def rates_per_s(run: Run) -> dict[str, float]:
 
 def peak_asked_per_s(run: Run) -> float:
     """The most connections due in any one second of the measured phases."""
-    peak = 0
+    peak, all_due = 0, due_ns(run)
     for span in measured(spans(run)):
-        due = run.plan["due_ns"][span.holds(run.plan["due_ns"])]
+        due = all_due[span.holds(all_due)]
         if not len(due):
             continue
         if span.seconds < 1:

@@ -147,7 +147,7 @@ def _sooner_back(scenario: Scenario, facts: HopFacts) -> list[tuple[str, Scenari
 
 
 def _keep_alive(evidence: Evidence) -> list[Remedy]:
-    now = max(1, *(phase.requests for phase in evidence.scenario.traffic))
+    now = max(1.0, *(phase.requests.mean for phase in evidence.scenario.traffic))
     if now >= _KEEP_ALIVE:
         return []
     factor = _KEEP_ALIVE / now

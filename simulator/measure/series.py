@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.measure.attribution import Causes, find_causes
+from simulator.measure.turns import due_ns
 from simulator.records import Hop, Outcome, error_key
 from simulator.units import NS_PER_S
 
@@ -88,7 +89,7 @@ def time_series(run: Run, *, bin_ns: int = BIN_NS) -> Series:
         bin_s=bin_ns / NS_PER_S,
         t_s=(np.arange(bins.count) * (bin_ns / NS_PER_S)).tolist(),
         rates_per_s={
-            "asked": bins.rate(run.plan["due_ns"]),
+            "asked": bins.rate(due_ns(run)),
             "sent": bins.rate(rows["sent_ns"]),
             "ok": bins.rate(rows["sent_ns"][outcome == Outcome.OK]),
             "failed": bins.rate(rows["sent_ns"][outcome == Outcome.FAILED]),

@@ -25,6 +25,7 @@ from simulator.measure.precision import precision
 from simulator.measure.recovery import recoveries
 from simulator.measure.roles import cpu_table, kernel_counters, memory_table
 from simulator.measure.thresholds import evaluate
+from simulator.measure.turns import loop_notes, loop_table, retry_table
 from simulator.measure.validity import find_doubts, notes
 from simulator.measure.verdict import decide
 
@@ -66,10 +67,12 @@ def summarize(run: Run) -> dict[str, Any]:
         "verdict": verdict.as_dict(),
         "valid": not any(doubt.invalid for doubt in doubts),
         "doubts": [doubt.as_dict() for doubt in doubts],
-        "notes": notes(run),
+        "notes": [*notes(run), *loop_notes(run)],
         # Why part of what was to be measured is missing; a reader must not scale it up.
         "incomplete": [doubt.message for doubt in doubts if doubt.code == "role-lost"],
         "attempts": attempts.as_dict(),
+        "loop": loop_table(run),
+        "retries": retry_table(run),
         "rates_per_s": rates_per_s(run),
         "latency_ns": latency_table(run),
         "precision": precision(run, attempts),

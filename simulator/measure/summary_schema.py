@@ -15,7 +15,7 @@ from typing import Any, Final
 from simulator.measure.connect_cost import BUCKETS
 from simulator.measure.summary import SCHEMA
 from simulator.records import NOT_SENT
-from simulator.scenario.thresholds import HOPS, LATENCIES, VERDICTS
+from simulator.scenario.thresholds import HOPS, LATENCIES, RETRIES, VERDICTS
 
 Node = dict[str, Any]
 
@@ -144,6 +144,11 @@ def _fields() -> dict[str, Node]:
         "attempts": _object(
             planned=COUNT, sent=COUNT, ok=COUNT, failed=COUNT, open_at_end=COUNT,
             not_sent=_said(_map(COUNT), f"reason ({reasons}) -> connections"), errors=_ERRORS,
+        ),
+        "loop": _object(kind={"enum": ["open", "closed"]}, users=_said(COUNT, "0 if open")),
+        "retries": _or_none(
+            _named([name.removeprefix("retries.") for name in RETRIES], COUNT),
+            "null when clients do not retry",
         ),
         "rates_per_s": _RATES,
         "latency_ns": _named(list(LATENCIES), _LATENCY),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.scenario.thresholds import COUNTS, HOPS, LATENCIES, RECOVERY, parse_threshold
+from simulator.scenario.thresholds import (
+    COUNTS,
+    HOPS,
+    LATENCIES,
+    RECOVERY,
+    RETRIES,
+    parse_threshold,
+)
 from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -55,6 +62,8 @@ def _dotted(summary: Mapping[str, Any], metric: str) -> float | None:
     table: Mapping[str, Any] = {}
     if head in LATENCIES:
         table = summary["latency_ns"][head]
+    elif metric in RETRIES:
+        table = summary.get("retries") or {}
     elif head in HOPS:
         table = next((hop for hop in summary["hops"] if hop["name"] == head), {})
     value = table.get(field)

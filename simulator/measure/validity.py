@@ -19,7 +19,7 @@ from simulator.measure.precision import trends
 from simulator.measure.roles import busiest_share, kernel_counters, sampler_share
 from simulator.measure.state_doubts import state_doubts
 from simulator.preflight.hops import client_hop, waits_ns
-from simulator.records import Hop, Outcome
+from simulator.records import NEEDLESS, Hop, Outcome
 from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def _percent(share: float) -> str:
 def generator_doubts(run: Run, attempts: Attempts) -> list[Doubt]:
     """Whether the load generator did what the plan asked, and on time."""
     found: list[Doubt] = []
-    due = attempts.planned - attempts.not_sent.get("stopped", 0)
+    needless = attempts.not_sent.get(NEEDLESS, 0)
+    due = attempts.planned - attempts.not_sent.get("stopped", 0) - needless
     behind = attempts.not_sent.get("generator", 0)
     if due and behind > (1 - LEAST_SENT) * due:
         found.append(
@@ -167,7 +168,7 @@ def transient_doubts(run: Run) -> list[Doubt]:
     that of an empty range. A warm-up of one TIME_WAIT, or a window of two, shows the steady state.
     """
     scenario = run.scenario
-    if all(phase.arrivals is None for phase in scenario.traffic):
+    if all(phase.hold is not None for phase in scenario.traffic):
         return []
     waits = [waits_ns(scenario, hop) for hop in _hops(run)]
     hold_s = max((wait for wait in waits if wait is not None), default=0) / NS_PER_S

@@ -134,10 +134,11 @@ class Preflight:
 
 def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
     """Hold a plan against a machine; nothing is created."""
-    opened = open_ns(scenario, plan)
-    peak_open = peak_overlap(plan.columns["due_ns"], opened)
-    limits = ceilings(scenario, plan, opened)
-    roles = tuple(_roles(scenario, plan, peak_open, machine))
+    ideal = plan.without_retries()
+    opened = open_ns(scenario, ideal)
+    peak_open = _users(scenario) or peak_overlap(ideal.columns["due_ns"], opened)
+    limits = ceilings(scenario, ideal, opened)
+    roles = tuple(_roles(scenario, ideal, peak_open, machine))
     memory = _memory_bytes(scenario, plan, peak_open, limits, roles)
     disk = _disk_bytes(scenario, plan, roles)
     refusals = [
@@ -157,9 +158,27 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         disk_bytes=disk,
         hops=hop_budgets(scenario),
         ceilings=limits,
-        notes=remarks(scenario),
+        notes=(*remarks(scenario), *_turn_notes(scenario, plan, ideal)),
         refusals=tuple(refusals),
     )
+
+
+def _users(scenario: Scenario) -> int:
+    """Users of a closed loop, all of whom may wait for an answer at once; 0 for an open loop."""
+    return sum(phase.users.count for phase in scenario.traffic if phase.users is not None)
+
+
+def _turn_notes(scenario: Scenario, plan: Plan, ideal: Plan) -> tuple[str, ...]:
+    """What the rows of a plan mean where connections wait for others."""
+    if scenario.loop == "closed":
+        most = format_count(plan.connections)
+        text = f"closed loop: its users can come to {most} connections at most, and to fewer"
+        return (f"{text} the longer they wait for answers",)
+    retries = plan.connections - ideal.connections
+    if not retries:
+        return ()
+    text = f"up to {format_count(retries)} of {format_count(plan.connections)} connections are"
+    return (f"{text} retries; rates, ports and descriptors are those of first attempts",)
 
 
 def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> list[RoleNeed]:

@@ -33,6 +33,7 @@ from simulator.records import Hop
 from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
 from simulator.theory.little import ceiling_per_s
 from simulator.traffic.plan import overlap_at
+from simulator.traffic.shapes import peak_per_s
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
 if TYPE_CHECKING:
@@ -185,16 +186,22 @@ def open_ns(scenario: Scenario, plan: Plan) -> Times:
     return plan.held_ns()
 
 
-def asked_peak_per_s(scenario: Scenario) -> float:
+def asked_peak_per_s(scenario: Scenario, plan: Plan) -> float:
     """The highest rate that any phase asks for."""
     rates = [0.0]
-    for phase in scenario.traffic:
+    for index, phase in enumerate(scenario.traffic):
         if phase.hold is not None:
             rates.append(phase.hold.rate)
-        elif phase.arrivals is not None:
-            rate = phase.arrivals.constant or phase.arrivals.poisson
-            rates += [rate.from_per_s, rate.to_per_s] if rate else []
+        else:
+            rate = phase.arrivals.rate if phase.arrivals is not None else None
+            rates.append(peak_per_s(rate) if rate else _busiest_second(plan, index))
     return max(rates)
+
+
+def _busiest_second(plan: Plan, phase: int) -> float:
+    """Most connections of a phase that are due within one second of the clock."""
+    due = plan.columns["due_ns"][plan.columns["phase"] == phase]
+    return float(np.bincount(due // NS_PER_S).max()) if len(due) else 0.0
 
 
 def ceilings(scenario: Scenario, plan: Plan, opened: Times) -> tuple[Ceiling, ...]:
@@ -227,7 +234,7 @@ def _ceiling(scenario: Scenario, plan: Plan, opened: Times, hop: Hop, budget: Ho
     beyond = np.flatnonzero(in_use > budget.total)
     runs_out_at = int(due[beyond[0]]) if len(beyond) else None
     needed = int(in_use.max(initial=0))
-    asked = asked_peak_per_s(scenario)
+    asked = asked_peak_per_s(scenario, plan)
     law = _law(budget, mean_open, blocked, per_s)
     ends = (
         f"so it runs out after {format_ns(runs_out_at)}"
@@ -320,9 +327,15 @@ def _remarks(scenario: Scenario) -> list[str]:
     if not _has_timestamps(scenario):
         found.append("tcp_timestamps is 0, so no tuple is reused before its 60s of TIME_WAIT")
     for phase in scenario.traffic:
-        gap = phase.lifetime.mean_ns / max(1, phase.requests)
+        gap = phase.think.mean_ns or phase.lifetime.mean_ns / max(1, phase.requests.mean)
         idle = scenario.balancer.idle_timeout
-        if scenario.balancer.driver != "none" and phase.requests > 1 and gap > idle:
+        serves = scenario.backends.idle_timeout
+        if phase.requests.mean > 1 and serves is not None and gap > serves:
+            found.append(
+                f"phase {phase.name}: requests are {format_ns(gap)} apart, longer than "
+                f"backends.idle_timeout {format_ns(serves)}, so backends cut connections"
+            )
+        if scenario.balancer.driver != "none" and phase.requests.mean > 1 and gap > idle:
             found.append(
                 f"phase {phase.name}: requests are {format_ns(gap)} apart, longer than "
                 f"balancer.idle_timeout {format_ns(idle)}, so the balancer cuts connections"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from simulator.records import NEEDLESS
 from simulator.report.safe_text import safe
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
@@ -38,12 +39,21 @@ def _phase(phase: Mapping[str, Any]) -> str:
     return f"{safe(phase.get('name'), 64)} {format_ns(_seconds(phase) * NS_PER_S)}{asked}"
 
 
+def _loop(summary: Mapping[str, Any]) -> str:
+    """What kind of loop it was; runs without the word are of a time that knew open ones only."""
+    loop = _mapping(summary.get("loop"))
+    if loop.get("kind") != "closed":
+        return "open loop"
+    users = loop.get("users")
+    return f"closed loop, {format_count(users)} users" if isinstance(users, int) else "closed loop"
+
+
 def measured_line(summary: Mapping[str, Any]) -> str:
     """What was done: loop type, each measured phase, warm-up, engine and seed."""
     phases = _rows(summary.get("phases"))
     measured = [phase for phase in phases if not phase.get("warmup")]
     warm_s = sum(_seconds(phase) for phase in phases if phase.get("warmup"))
-    parts = ["open loop", *map(_phase, measured[:_PHASES_SHOWN])]
+    parts = [_loop(summary), *map(_phase, measured[:_PHASES_SHOWN])]
     if len(measured) > _PHASES_SHOWN:
         parts.append(f"{len(measured) - _PHASES_SHOWN} more phases")
     if warm_s:
@@ -65,6 +75,9 @@ def valid_line(summary: Mapping[str, Any]) -> str:
     attempts = _mapping(summary.get("attempts"))
     parts = []
     planned, sent = attempts.get("planned"), attempts.get("sent")
+    needless = _mapping(attempts.get("not_sent")).get(NEEDLESS, 0)
+    if isinstance(planned, int) and isinstance(needless, int):
+        planned -= needless  # a plan's rows for the worst case were not missed
     if isinstance(planned, int) and isinstance(sent, int) and planned:
         parts.append(f"sent {100 * sent / planned:.2f}% of the plan")
     lag = _mapping(_mapping(summary.get("latency_ns")).get("lag")).get("p99")

@@ -27,8 +27,16 @@ def scenario_json_schema() -> Schema:
         parts[name] = _short({"type": "string", "pattern": pattern}, parts[name])
     for written in (parts["Duration"]["anyOf"][1], parts["Arrivals"]):
         written |= {"minProperties": 1, "maxProperties": 1}
+    parts["Rate"]["anyOf"][1]["oneOf"] = [
+        {"required": ["from", "to"]},
+        *({"required": [shape]} for shape in ("steps", "bursts", "sine")),
+    ]
+    parts["Rate"]["anyOf"][1]["dependentRequired"] = {"from": ["to"], "to": ["from"]}
+    number = parts["Requests"]["properties"]["constant"]
+    parts["Requests"] = _short({"type": "integer", **_bounds(number)}, parts["Requests"])
+    parts["Requests"]["anyOf"][1] |= {"minProperties": 1, "maxProperties": 1}
     parts["Policy"] = _policy(parts["Policy"])
-    parts["Phase"]["oneOf"] = [{"required": ["arrivals"]}, {"required": ["hold"]}]
+    parts["Phase"]["oneOf"] = [{"required": [kind]} for kind in ("arrivals", "hold", "users")]
     sysctls = parts["Kernel"]["properties"]["sysctls"]
     sysctls["properties"] = {
         name: {"type": "integer", "minimum": low, "maximum": high, "description": text}
@@ -44,6 +52,10 @@ def _short(short: Schema, written: Schema) -> Schema:
     """A mapping that also has a short form; its description stays on top, where editors look."""
     description = written.pop("description", "")
     return {"description": description, "anyOf": [short, written]}
+
+
+def _bounds(number: Schema) -> Schema:
+    return {key: number[key] for key in ("minimum", "maximum")}
 
 
 def _policy(written: Schema) -> Schema:

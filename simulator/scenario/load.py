@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,7 @@ from simulator.scenario.document import (
     read_document,
 )
 from simulator.scenario.override import Change, apply, read_flag
+from simulator.scenario.trace_file import Trace, read_traces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,6 +70,7 @@ class Loaded:
         text: the file as given, without a byte order mark.
         scenario: the base scenario, flags applied.
         variants: in the order of the file; when there are any, they are run and the base is not.
+        traces: the trace files that any of them names, by name.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Loaded:
     text: str
     scenario: Scenario
     variants: tuple[Variant, ...]
+    traces: Mapping[str, Trace] = field(default_factory=dict)
 
 
 def slug_of(name: str) -> str:
@@ -111,13 +114,17 @@ def load_file(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(f"{printable(str(path))}: cannot be read: {reason}") from None
-    return load_text(decode(data, str(path)), str(path), overrides=overrides, seed=seed)
+    loaded = load_text(decode(data, str(path)), str(path), overrides=overrides, seed=seed)
+    scenarios = [variant.scenario for variant in loaded.variants] or [loaded.scenario]
+    return replace(loaded, traces=read_traces(Path(path).parent, scenarios))
 
 
 def load_text(
     text: str, name: str, *, overrides: Sequence[str] = (), seed: int | None = None
 ) -> Loaded:
     """Read and check the text of a scenario; `name` is what errors call it.
+
+    Traces are not read: a text has no folder.
 
     Raises:
         ScenarioError: anything in it is wrong; all of it is named.

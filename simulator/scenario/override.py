@@ -23,14 +23,26 @@ from simulator.scenario.document import (
 
 #: Giving one of these takes the others away, since only one of them may stand.
 _INSTEAD_OF: Final = {
-    "constant": ("exponential", "lognormal", "pareto", "bimodal", "poisson"),
+    "constant": (
+        *("exponential", "lognormal", "pareto", "bimodal"),
+        *("poisson", "trace", "geometric", "uniform"),
+    ),
     "exponential": ("constant", "lognormal", "pareto", "bimodal"),
     "lognormal": ("constant", "exponential", "pareto", "bimodal"),
     "pareto": ("constant", "exponential", "lognormal", "bimodal"),
     "bimodal": ("constant", "exponential", "lognormal", "pareto"),
-    "poisson": ("constant",),
-    "arrivals": ("hold",),
-    "hold": ("arrivals",),
+    "geometric": ("constant", "uniform"),
+    "uniform": ("constant", "geometric"),
+    "poisson": ("constant", "trace"),
+    "trace": ("constant", "poisson"),
+    "from": ("steps", "bursts", "sine"),
+    "to": ("steps", "bursts", "sine"),
+    "steps": ("from", "to", "bursts", "sine"),
+    "bursts": ("from", "to", "steps", "sine"),
+    "sine": ("from", "to", "steps", "bursts"),
+    "arrivals": ("hold", "users"),
+    "hold": ("arrivals", "users"),
+    "users": ("arrivals", "hold"),
 }
 #: Keys by which a value in its short form is spelt out before one of them is changed.
 _SPELT_OUT: Final = {"from": ("from", "to"), "to": ("from", "to")}

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import annotated_types
 
+<<<<<<< HEAD
 from simulator.scenario.balancer import Balancer, Policy
 from simulator.scenario.care import Ejection, HealthChecks, Queue, RetryBudget
+=======
+from simulator.scenario.arrivals import Arrivals, Bursts, Rate, Sine, Step
+>>>>>>> i3-traffic
 from simulator.scenario.churn import Churn, Departure, ScaleStep
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
 from simulator.scenario.document import (
@@ -34,21 +38,26 @@ from simulator.scenario.fields import (
     time_text,
 )
 from simulator.scenario.json_schema import scenario_json_schema
+from simulator.scenario.requests import RequestRange, Requests
 from simulator.scenario.schema import (
-    Arrivals,
     Backends,
     Clients,
     Duration,
     Hold,
     Kernel,
     Phase,
+<<<<<<< HEAD
     Rate,
+=======
+    Policy,
+>>>>>>> i3-traffic
     Sampling,
     Scenario,
 )
 from simulator.scenario.source import Source
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import VERDICTS, known_metrics
+from simulator.scenario.turns import Retry, Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +82,14 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Phase, "traffic"),
     (Arrivals, "arrivals"),
     (Rate, "rate"),
+    (Step, "steps"),
+    (Bursts, "bursts"),
+    (Sine, "sine"),
     (Hold, "hold"),
+    (Users, "users"),
+    (Retry, "retry"),
+    (Requests, "requests"),
+    (RequestRange, "uniform"),
     (Duration, "duration"),
     (Lognormal, "lognormal"),
     (Pareto, "pareto"),
@@ -143,8 +159,9 @@ def _overrides() -> Iterator[str]:
         "A path is keys joined by dots; an entry of `traffic` goes by its number from 0 or by its\n"
         "name: `backends.count`, `traffic.0.for`, `traffic.ramp.arrivals.poisson`. What follows\n"
         "`sysctls` is one key, dots and all. Setting one of several keys that exclude each other\n"
-        "(`constant`, `exponential`, `lognormal`, `pareto`, `bimodal`; `constant`, `poisson`;\n"
-        "`arrivals`, `hold`) takes the others away.\n"
+        "(`constant`, `exponential`, `lognormal`, `pareto`, `bimodal`; `constant`, `poisson`,\n"
+        "`trace`; `from`, `steps`, `bursts`, `sine`; `constant`, `geometric`, `uniform`;\n"
+        "`arrivals`, `hold`, `users`) takes the others away.\n"
         "\n"
         "```yaml\n"
         "variants:\n"

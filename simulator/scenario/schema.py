@@ -16,8 +16,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
 from simulator.ports.range import DYNAMIC, USER, PortRange
+<<<<<<< HEAD
 from simulator.scenario.balancer import Balancer
 from simulator.scenario.care import WEIGHTED_POLICIES
+=======
+from simulator.scenario.arrivals import Arrivals  # noqa: TC001 - read by the model
+>>>>>>> i3-traffic
 from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
 from simulator.scenario.fields import (
@@ -35,9 +39,14 @@ from simulator.scenario.fields import (
     exactly_one,
     time_text,
 )
+<<<<<<< HEAD
 from simulator.scenario.source import Source, SourcePortMode
+=======
+from simulator.scenario.requests import Requests
+>>>>>>> i3-traffic
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
+from simulator.scenario.turns import Retry, Users, do_not_go_together
 from simulator.units import NS_PER_S
 
 MAX_CONNECTIONS = 5_000_000
@@ -80,36 +89,6 @@ class Duration(Mapping):
         if shaped is not None:
             return shaped.mean_ns
         return self.constant if self.constant is not None else (self.exponential or 0)
-
-
-class Rate(Mapping):
-    """A rate, steady or changing evenly over the phase: `100/s` alone means steady."""
-
-    from_per_s: RatePerS = Field(alias="from", description="rate at the start of the phase")
-    to_per_s: RatePerS = Field(alias="to", description="rate at the end of the phase")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_is_steady(cls, value: object) -> object:
-        if isinstance(value, (int, float)):
-            raise ValueError("needs a unit; write 2000/s, or {from: 100/s, to: 2000/s}")
-        return {"from": value, "to": value} if isinstance(value, str) else value
-
-
-class Arrivals(Mapping):
-    """When connections are due: open loop, whatever happened to those before."""
-
-    constant: Rate | None = Field(
-        default=None, description="evenly spaced, at a rate or from one to another"
-    )
-    poisson: Rate | None = Field(
-        default=None, description="a Poisson process, at a rate or from one to another"
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Arrivals:
-        exactly_one(self, ("constant", "poisson"))
-        return self
 
 
 class Hold(Mapping):
@@ -234,6 +213,10 @@ class Backends(Mapping):
     accept_every: TimeNs = Field(
         default=as_written("0ms"), description="least time between two accepts of one backend"
     )
+    idle_timeout: Annotated[TimeNs, Field(gt=0)] | None = Field(
+        default=None,
+        description="a connection without a request for so long is closed; never unless given",
+    )
     refusing: Annotated[int, Field(ge=0, strict=True)] = Field(
         default=0, description="the first so many backends hold their port but do not listen"
     )
@@ -293,7 +276,7 @@ class ClientSource(Source):
 
 
 class Clients(Mapping):
-    """The load generator: open loop, several processes and source addresses."""
+    """The load generator: several processes and source addresses."""
 
     processes: Annotated[Count, Field(le=64)] = Field(default=1, description="generator processes")
     source: ClientSource = Field(
@@ -309,6 +292,16 @@ class Clients(Mapping):
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
         default=None, description="descriptor limit of each generator process"
     )
+    idle_timeout: Annotated[TimeNs, Field(gt=0)] | None = Field(
+        default=None,
+        description=(
+            "a client that would `think` for longer closes the connection after so long, and its "
+            "further requests are left out; never unless given"
+        ),
+    )
+    retry: Retry | None = Field(
+        default=None, description="further tries of a connection that failed; none unless given"
+    )
 
 
 class Phase(Mapping):
@@ -321,12 +314,21 @@ class Phase(Mapping):
     warmup: bool = Field(default=False, strict=True, description="left out of latencies and rates")
     arrivals: Arrivals | None = Field(default=None, description="when connections are due")
     hold: Hold | None = Field(default=None, description="connections to open and keep")
+    users: Users | None = Field(default=None, description="a closed loop of users")
     lifetime: Duration = Field(
         default=as_written("0ms"),
         description="how long a connection stays open once connected; not with `hold`",
     )
-    requests: Annotated[int, Field(ge=0, le=10_000, strict=True)] = Field(
-        default=1, description="requests on each connection, spread evenly over its lifetime"
+    requests: Requests = Field(
+        default_factory=lambda: Requests(constant=1),
+        description="requests on each connection, spread evenly over its lifetime",
+    )
+    think: Duration = Field(
+        default=as_written("0ms"),
+        description=(
+            "pause of the client between an answer and its next request, instead of a lifetime; "
+            "not with `hold`"
+        ),
     )
     request_size: SizeBytes = Field(
         default=as_written("64B"), le=16 << 20, description="bytes of a request's body"
@@ -337,12 +339,21 @@ class Phase(Mapping):
 
     @model_validator(mode="after")
     def _shape(self) -> Phase:
-        exactly_one(self, ("arrivals", "hold"))
+        exactly_one(self, ("arrivals", "hold", "users"))
         if self.hold is not None and self.lifetime.mean_ns:
             message = (
                 "stands beside hold, whose connections live to the end of the phase; delete it"
             )
             raise about("lifetime", message)
+        if self.think.mean_ns and (self.hold is not None or self.lifetime.mean_ns):
+            other = "hold" if self.hold is not None else "lifetime"
+            message = f"stands beside {other}, which spaces the requests already; keep one of them"
+            raise about("think", message)
+        steps = self.arrivals.rate.steps if self.arrivals and self.arrivals.rate else None
+        if steps is not None and sum(step.for_ns for step in steps) != self.for_ns:
+            lasts = time_text(sum(step.for_ns for step in steps))
+            message = f"has steps of {lasts} in all, but the phase lasts {time_text(self.for_ns)}"
+            raise about("arrivals", f"{message}; make them the same")
         if (
             self.hold is not None
             and self.hold.connections > self.hold.rate * self.for_ns / NS_PER_S
@@ -420,10 +431,16 @@ class Scenario(Mapping):
             ("clients.source", self.clients.source),
         ):
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
+        wrong += do_not_go_together(self)
         if wrong:
             raise about(*wrong[0], *wrong[1:])
         self._keep_clients_out_of_the_way()
         return self
+
+    @property
+    def loop(self) -> Literal["open", "closed"]:
+        """Whether connections are due whatever happens, or when a user comes back."""
+        return "open" if self.traffic[0].users is None else "closed"
 
     def _moves_in_time(self) -> list[tuple[Where, str]]:
         """Moves planned for after the run; they would silently not take place."""

@@ -30,6 +30,9 @@ LATENCY_FIELDS: Final = ("count", "p50", "p90", "p99", "p999", "max")
 COUNTS: Final = ("planned", "sent", "ok", "failed", "open_at_end", "not_sent")
 RATES: Final = ("rate.asked", "rate.sent", "rate.ok")
 CONNECTIONS: Final = ("connections.peak_concurrent", "connections.opened", "connections.closed")
+RETRIES: Final = tuple(
+    f"retries.{name}" for name in ("connections", "attempts", "retries", "recovered", "gave_up")
+)
 BACKENDS: Final = (
     "backends.moves",
     "backends.left",
@@ -97,6 +100,7 @@ def known_metrics() -> list[str]:
         *RATES,
         *latencies,
         *CONNECTIONS,
+        *RETRIES,
         *BACKENDS,
         *RECOVERY,
         *hops,

@@ -23,6 +23,7 @@ from simulator.errors import ResultsIncomplete, UsageError
 from simulator.records import (
     CONNECTION_COLUMNS,
     DIAL_COLUMNS,
+    OPTIONAL_COLUMNS,
     PLAN_COLUMNS,
     REFUSAL_COLUMNS,
     SERVICE_COLUMNS,
@@ -265,6 +266,12 @@ def load_run(folder: Path) -> Run:
         ) from None
     plan = _load_columns(folder / PLAN, PLAN_COLUMNS, rows)
     plan |= _load_columns(folder / PLAN, SERVICE_COLUMNS, None)
+    there = {
+        name: dtype
+        for name, dtype in OPTIONAL_COLUMNS.items()
+        if (folder / PLAN / f"{name}.npy").exists()
+    }
+    plan |= _load_columns(folder / PLAN, there, None)
     return Run(
         manifest=manifest,
         scenario=scenario,

@@ -26,6 +26,7 @@ from simulator.records import (
     CONNECTION_COLUMNS,
     DIAL_COLUMNS,
     NOT_YET,
+    OPTIONAL_COLUMNS,
     PLAN_COLUMNS,
     REFUSAL_COLUMNS,
     SERVICE_COLUMNS,
@@ -269,7 +270,8 @@ class RunWriter:
 
 
 def _checked_plan(plan: Mapping[str, np.ndarray[Any, Any]]) -> int:
-    wanted = PLAN_COLUMNS | SERVICE_COLUMNS
+    extra = {name: dtype for name, dtype in OPTIONAL_COLUMNS.items() if name in plan}
+    wanted = PLAN_COLUMNS | SERVICE_COLUMNS | extra
     if set(plan) != set(wanted):
         raise InternalError(f"the plan has the columns {sorted(plan)}, not {sorted(wanted)}")
     for name, dtype in wanted.items():
@@ -350,7 +352,7 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
 def _fill(folder: Path, text: str, plan: Mapping[str, np.ndarray[Any, Any]], rows: int) -> None:
     _write_durably(folder, SCENARIO, text.encode("utf-8", "surrogatepass"))
     (folder / PLAN).mkdir()
-    for name in (*PLAN_COLUMNS, *SERVICE_COLUMNS):
+    for name in plan:
         _save_column(folder / PLAN / f"{name}.npy", plan[name])
     (folder / CONNECTIONS).mkdir()
     for name, dtype in CONNECTION_COLUMNS.items():

@@ -55,22 +55,13 @@ def when_reached(counts: Floats, from_per_s: float, to_per_s: float, duration_ns
     return clipped
 
 
-def constant_arrivals(from_per_s: float, to_per_s: float, duration_ns: int) -> Times:
-    """Due times of evenly spaced connections, ns since the phase began, ascending.
-
-    The first is due at once; ``ceil`` of the integral of the rate are due in all.
-    """
-    expected = expected_count(from_per_s, to_per_s, duration_ns)
-    count = int(np.ceil(expected * (1 - _WHOLE)))
-    counts = np.arange(count, dtype=np.float64)
-    return when_reached(counts, from_per_s, to_per_s, duration_ns)
+def even_counts(expected: float) -> Floats:
+    """The counts at which evenly spaced connections are due: 0, 1, 2, ... below ``expected``."""
+    return np.arange(int(np.ceil(expected * (1 - _WHOLE))), dtype=np.float64)
 
 
-def poisson_arrivals(
-    from_per_s: float, to_per_s: float, duration_ns: int, generator: np.random.Generator
-) -> Times:
-    """Due times of a Poisson process, ns since the phase began, ascending."""
-    expected = expected_count(from_per_s, to_per_s, duration_ns)
+def poisson_counts(expected: float, generator: np.random.Generator) -> Floats:
+    """The points of a Poisson process of rate 1 below ``expected``, ascending."""
     pieces: list[Floats] = []
     reached = 0.0
     while reached <= expected:
@@ -80,7 +71,23 @@ def poisson_arrivals(
         pieces.append(points)
         reached = float(points[-1])
     points = np.concatenate(pieces)
-    points = points[points < expected]
+    return points[points < expected]
+
+
+def constant_arrivals(from_per_s: float, to_per_s: float, duration_ns: int) -> Times:
+    """Due times of evenly spaced connections, ns since the phase began, ascending.
+
+    The first is due at once; ``ceil`` of the integral of the rate are due in all.
+    """
+    counts = even_counts(expected_count(from_per_s, to_per_s, duration_ns))
+    return when_reached(counts, from_per_s, to_per_s, duration_ns)
+
+
+def poisson_arrivals(
+    from_per_s: float, to_per_s: float, duration_ns: int, generator: np.random.Generator
+) -> Times:
+    """Due times of a Poisson process, ns since the phase began, ascending."""
+    points = poisson_counts(expected_count(from_per_s, to_per_s, duration_ns), generator)
     return when_reached(points, from_per_s, to_per_s, duration_ns)
 
 

@@ -120,6 +120,34 @@ async def test_the_last_answer_of_close_backend_is_followed_by_the_end() -> None
         await writer.wait_closed()
 
 
+async def test_a_connection_without_a_request_is_closed_after_the_idle_timeout() -> None:
+    limit_ns = 30_000_000
+    async with servers(idle_timeout_ns=limit_ns) as (role, (port,)):
+        reader, writer = await asyncio.open_connection(ADDRESS, port)
+        # Longer in service than the limit: whoever works is not idle.
+        writer.write(request(5, 7, service_ns=2 * limit_ns))
+        assert await read_answer(reader) == (0, 7)
+        begin = monotonic_ns()
+        assert await reader.read() == b""
+        assert monotonic_ns() - begin >= limit_ns * 0.9  # the answer was on its way before `begin`
+        silent, other = await asyncio.open_connection(ADDRESS, port)
+        assert await silent.read() == b""
+        assert role.counters()["idled"] == 2
+        assert role.counters()["active"] == 0
+        for one in (writer, other):
+            one.close()
+            await one.wait_closed()
+
+
+async def test_without_an_idle_timeout_nobody_is_watched() -> None:
+    async with servers() as (role, (port,)):
+        _, writer = await asyncio.open_connection(ADDRESS, port)
+        await turn()
+        assert role._idle is None
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_bytes_that_are_no_request_end_the_connection_and_are_counted() -> None:
     async with servers() as (role, (port,)):
         reader, writer = await asyncio.open_connection(ADDRESS, port)

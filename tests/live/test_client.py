@@ -87,9 +87,11 @@ async def generate(
     columns: dict[str, np.ndarray[Any, Any]],
     *,
     stop_after: int | None = None,
+    kind: type[LoadClient] = LoadClient,
+    rows: int | None = None,
     **changes: object,
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Let one generator process's code carry out a plan; returns its rows."""
+    """Let one generator process's code carry out a plan, or so many rows; returns all rows."""
     writer = create_run(
         tmp_path / "results",
         slug="generated",
@@ -116,11 +118,11 @@ async def generate(
     }
     settings = ClientRole(**(given | changes))  # type: ignore[arg-type]
     ours, theirs = socket.socketpair()
-    role = LoadClient(asyncio.get_running_loop(), theirs, 0, settings, Ledger(writer.folder))
+    role = kind(asyncio.get_running_loop(), theirs, 0, settings, Ledger(writer.folder))
     await role.prepare()
     role.t0_ns = monotonic_ns()
     role.on_start()
-    rows = len(columns["due_ns"])
+    rows = rows or len(columns["due_ns"])
     async with asyncio.timeout(10):
         # The role has nothing to wait on from outside; each turn of the loop is one look.
         while role.ok + role.failed + role.not_sent < rows:
@@ -177,6 +179,26 @@ async def test_requests_are_spread_over_the_lifetime(tmp_path: Path) -> None:
     async with front(answer_all) as where:
         rows = await generate(tmp_path, where, requests_plan(3, requests=4, lifetime_ns=80 * MS))
     assert (rows["answered_ns"] - rows["connected_ns"] >= 60 * MS).all()  # the fourth begins then
+
+
+async def test_a_client_thinks_after_each_answer(tmp_path: Path) -> None:
+    columns = requests_plan(3, requests=3)
+    columns["think_ns"] = np.array([0, 20 * MS, 30 * MS] * 3, dtype="<i8")
+    async with front(answer_all) as where:
+        rows = await generate(tmp_path, where, columns)
+    assert set(rows["outcome"]) == {Outcome.OK}
+    assert set(rows["answers"]) == {3}
+    assert (rows["answered_ns"] - rows["first_byte_ns"] >= 50 * MS).all()
+
+
+async def test_a_client_lingers_after_its_last_answer(tmp_path: Path) -> None:
+    columns = requests_plan(3, requests=2)
+    columns["think_ns"] = np.array([0, 5 * MS] * 3, dtype="<i8")
+    columns["linger_ns"] = np.array([0, 30 * MS, 30 * MS], dtype="<i8")
+    async with front(answer_all) as where:
+        rows = await generate(tmp_path, where, columns)
+    assert set(rows["outcome"]) == {Outcome.OK}
+    assert (rows["closed_ns"] - rows["answered_ns"])[1:].min() >= 30 * MS
 
 
 async def closes_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

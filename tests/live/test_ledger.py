@@ -40,6 +40,12 @@ def test_it_maps_what_the_store_made(folder: Path) -> None:
         assert column.tolist() == np.load(folder / "connections" / f"{name}.npy").tolist(), name
 
 
+def test_it_maps_the_columns_that_only_some_plans_have(tmp_path: Path) -> None:
+    phase = {"name": "slow", "for": "100ms", "arrivals": {"constant": "50/s"}, "requests": 2}
+    with write_job(tmp_path, steady(traffic=[{**phase, "think": "3ms"}])) as writer:
+        assert Ledger(writer.folder).plan["think_ns"].tolist() == [0, 3_000_000] * 5
+
+
 def test_what_is_written_is_seen_by_numpy_and_by_a_second_mapping(folder: Path) -> None:
     ours, theirs = Ledger(folder), Ledger(folder)
     for at, (name, dtype) in enumerate(CONNECTION_COLUMNS.items()):

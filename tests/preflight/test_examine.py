@@ -144,3 +144,19 @@ def test_it_says_how_long_it_takes_and_what_it_is() -> None:
     assert found.digest == make_plan(small()).digest
     assert (found.connections, found.requests, found.asked_peak_per_s) == (10, 10, 10.0)
     assert [hop.name for hop in found.hops] == ["client-balancer", "balancer-backend"]
+
+
+def test_users_of_a_closed_loop_may_all_wait_at_once() -> None:
+    found = flight("traffic.0.users={count: 300, think: 50ms}")
+    assert found.peak_open == 300
+    assert any("6,000 connections at most" in note for note in found.notes)
+
+
+def test_retries_are_rows_but_no_load_that_is_planned_for() -> None:
+    plain = flight()
+    found = flight("clients.retry={attempts: 4}")
+    assert found.connections == 4 * plain.connections == 40
+    assert found.peak_open == plain.peak_open
+    assert found.asked_peak_per_s == plain.asked_peak_per_s
+    assert found.disk_bytes > plain.disk_bytes
+    assert any("up to 30 of 40 connections are retries" in note for note in found.notes)

@@ -270,6 +270,10 @@ def test_a_hold_needs_one_tuple_each() -> None:
             ],
             "the balancer cuts connections",
         ),
+        (
+            ["traffic.0.think=4s", "traffic.0.requests=2", "backends.idle_timeout=1s"],
+            "so backends cut connections",
+        ),
     ],
 )
 def test_remarks_name_what_numbers_hide(flags: list[str], words: str) -> None:

@@ -37,7 +37,7 @@ def write_job(root: Path, asked: Scenario) -> RunWriter:
         variant="",
         engine="kernel",
         command=["portchurn"],
-        plan={**plan.columns, "service_ns": plan.service_ns},
+        plan=plan.files,
         host={},
     )
 

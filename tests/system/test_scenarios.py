@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
+from simulator.scenario.load import load_file
+from simulator.traffic.plan import make_plan
 from tests.support.command import SCENARIOS, run_json
 
 if TYPE_CHECKING:
@@ -115,6 +119,63 @@ def test_many_addresses(tmp_path: Path) -> None:
     assert runs["one"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.02)
     assert runs["two"]["attempts"]["ok"] == pytest.approx(2 * 500 * waves, rel=0.02)
     assert runs["four"]["attempts"]["ok"] == 10_000
+
+
+def _served(variant: str, limit: int, hold_ns: int) -> int:
+    """Connections of the scenario's own plan that find a place, on a network without delay."""
+    variants = load_file(SCENARIOS / "retry-herd.yaml").variants
+    (scenario,) = [one.scenario for one in variants if one.name == variant]
+    plan = make_plan(scenario)
+    following = {int(one): row for row, one in enumerate(plan.extra["after"]) if one >= 0}
+    due = plan.columns["due_ns"]
+    ready = [(int(due[row]), int(row)) for row in np.flatnonzero(plan.extra["after"] < 0)]
+    heapify(ready)
+    busy: list[int] = []
+    served = 0
+    while ready:
+        now, row = heappop(ready)
+        while busy and busy[0] <= now:
+            heappop(busy)
+        if len(busy) < limit:
+            heappush(busy, now + hold_ns)
+            served += 1
+        elif row in following:
+            later = following[row]
+            heappush(ready, (now + int(plan.extra["pause_ns"][later]), later))
+    return served
+
+
+def test_retry_herd(tmp_path: Path) -> None:
+    runs = run("retry-herd", tmp_path)
+    ports, hold_ns = 200, 250_000_000
+    same, jitter = runs["same-pause"], runs["jitter"]
+    assert same["attempts"]["ok"] == 4 * ports == _served("same-pause", ports, hold_ns)
+    assert same["retries"] == {
+        "connections": 1000,
+        "attempts": 1000 + 800 + 600 + 400,
+        "retries": 800 + 600 + 400,
+        "recovered": 3 * ports,
+        "gave_up": 200,
+    }
+    assert same["attempts"]["not_sent"] == {"needless": 4000 - 2800}
+    assert jitter["attempts"]["ok"] == pytest.approx(_served("jitter", ports, hold_ns), abs=15)
+    assert jitter["attempts"]["ok"] + jitter["retries"]["gave_up"] == 1000
+    assert set(jitter["attempts"]["errors"]) == {NO_PORT_BALANCER}
+
+
+def test_keepalive_race(tmp_path: Path) -> None:
+    runs = run("keepalive-race", tmp_path)
+    variants = load_file(SCENARIOS / "keepalive-race.yaml").variants
+    plan = make_plan(variants[0].scenario)
+    longest = plan.extra["think_ns"].reshape(-1, 5).max(axis=1)
+    # Exactly those with a pause of more than 150 ms are cut, but for the few at the very edge.
+    edge = int(((longest > 145_000_000) & (longest < 155_000_000)).sum())
+    cut = int((longest > 150_000_000).sum())
+    assert runs["server-first"]["attempts"]["failed"] == pytest.approx(cut, abs=edge)
+    assert cut / plan.connections == pytest.approx(1 - (1 - np.exp(-3)) ** 4, abs=0.035)
+    # The balancer is never early; its wheel makes it late by a fraction of its limit.
+    assert 0 < runs["balancer-first"]["attempts"]["failed"] <= cut + edge
+    assert runs["client-first"]["attempts"]["ok"] == plan.connections
 
 
 def test_why_dynamic_range(tmp_path: Path) -> None:

@@ -202,3 +202,44 @@ def test_the_peak_with_time_wait_follows_littles_law() -> None:
     plan = plan_of(SMALL, "traffic.0.arrivals.constant=1000/s", "traffic.0.for=5s")
     assert plan.peak_concurrent(500_000_000) == 500
     assert plan.peak_concurrent() == 1
+
+
+def test_requests_drawn_from_a_law_have_their_services_in_order() -> None:
+    plan = plan_of(SMALL, "traffic.0.arrivals.constant=500/s", "traffic.0.requests={geometric: 3}")
+    requests, first = plan.columns["requests"], plan.columns["first_service"]
+    assert requests.min() == 1
+    assert len(set(requests.tolist())) > 5
+    assert (first == np.cumsum(requests) - requests).all()
+    assert len(plan.service_ns) == requests.sum()
+    assert "think_ns" not in plan.files
+
+
+def test_a_client_that_thinks_pauses_before_all_requests_but_the_first() -> None:
+    flags = ["traffic.0.requests=4", "traffic.0.think={exponential: 5ms}"]
+    plan = plan_of(SMALL, *flags, "traffic.0.arrivals.constant=2000/s")
+    thinks = plan.extra["think_ns"].reshape(-1, 4)
+    assert set(thinks[:, 0]) == {0}
+    assert stats.kstest(thinks[:, 1:].ravel(), "expon", args=(0, 5e6)).pvalue > 1e-3
+    assert plan.answered_ns().tolist() == thinks.sum(axis=1).tolist()
+    without = plan_of(SMALL, flags[0], "traffic.0.arrivals.constant=2000/s")
+    assert without.digest != plan.digest
+    assert without.columns["due_ns"].tolist() == plan.columns["due_ns"].tolist()
+
+
+def test_a_plan_without_its_trace_is_refused() -> None:
+    with pytest.raises(Refused, match=r"a.csv was not read"):
+        make_plan(small("traffic.0.arrivals={trace: a.csv}"))
+
+
+def test_a_client_with_an_idle_limit_plans_no_longer_pause() -> None:
+    flags = ["traffic.0.requests=5", "traffic.0.think={exponential: 50ms}"]
+    long = [*flags, "traffic.0.arrivals.constant=2000/s"]
+    plan = plan_of(SMALL, *long, "clients.idle_timeout=100ms")
+    assert plan.extra["think_ns"].max() <= 100_000_000
+    lingers = plan.extra["linger_ns"] > 0
+    assert (plan.columns["requests"][~lingers] == 5).all()
+    assert (plan.columns["requests"][lingers] < 5).all()
+    # Each of four pauses is too long with probability exp(-2).
+    assert lingers.mean() == pytest.approx(1 - (1 - np.exp(-2)) ** 4, abs=0.04)
+    assert (plan.held_ns() - plan.answered_ns() == plan.extra["linger_ns"]).all()
+    assert plan.columns["due_ns"].tolist() == plan_of(SMALL, *long).columns["due_ns"].tolist()
