@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import annotated_types
 
-<<<<<<< HEAD
+from simulator.scenario.arrivals import Arrivals, Bursts, Rate, Sine, Step
 from simulator.scenario.balancer import Balancer, Policy
 from simulator.scenario.care import Ejection, HealthChecks, Queue, RetryBudget
-=======
-from simulator.scenario.arrivals import Arrivals, Bursts, Rate, Sine, Step
->>>>>>> i3-traffic
 from simulator.scenario.churn import Churn, Departure, ScaleStep
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
 from simulator.scenario.document import (
@@ -46,11 +43,6 @@ from simulator.scenario.schema import (
     Hold,
     Kernel,
     Phase,
-<<<<<<< HEAD
-    Rate,
-=======
-    Policy,
->>>>>>> i3-traffic
     Sampling,
     Scenario,
 )

@@ -16,12 +16,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
 from simulator.ports.range import DYNAMIC, USER, PortRange
-<<<<<<< HEAD
+from simulator.scenario.arrivals import Arrivals  # noqa: TC001 - read by the model
 from simulator.scenario.balancer import Balancer
 from simulator.scenario.care import WEIGHTED_POLICIES
-=======
-from simulator.scenario.arrivals import Arrivals  # noqa: TC001 - read by the model
->>>>>>> i3-traffic
 from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
 from simulator.scenario.fields import (
@@ -39,11 +36,8 @@ from simulator.scenario.fields import (
     exactly_one,
     time_text,
 )
-<<<<<<< HEAD
-from simulator.scenario.source import Source, SourcePortMode
-=======
 from simulator.scenario.requests import Requests
->>>>>>> i3-traffic
+from simulator.scenario.source import Source, SourcePortMode
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
 from simulator.scenario.turns import Retry, Users, do_not_go_together

@@ -6,12 +6,8 @@ import pytest
 
 from simulator.scenario.arrivals import Rate
 from simulator.scenario.check import model_at
-<<<<<<< HEAD
-from simulator.scenario.schema import Phase, Rate, Scenario
+from simulator.scenario.schema import Phase, Scenario
 from simulator.scenario.source import Source
-=======
-from simulator.scenario.schema import Phase, Scenario, Source
->>>>>>> i3-traffic
 from tests.support.scenarios import SMALL, complaints
 
 #: Flag, path of the complaint, words in it.
