@@ -112,7 +112,10 @@ def asks_for_the_same(phase: Phase) -> bool:
 
 
 def trends(run: Run) -> list[tuple[str, float]]:
-    """Phases whose median response moved though they ask for the same: name, last over first."""
+    """Phases that ask for the same and were served ever slower or faster: name, last over first.
+
+    Service counts from sent: a generator that falls behind is a doubt of its own.
+    """
     rows, plan = run.connections, run.plan
     end = np.where(plan["requests"] > 0, rows["answered_ns"], rows["closed_ns"])
     ok = (rows["outcome"] == Outcome.OK) & (end >= 0)
@@ -120,8 +123,9 @@ def trends(run: Run) -> list[tuple[str, float]]:
     for index, phase in enumerate(run.scenario.traffic):
         if not asks_for_the_same(phase):
             continue
-        chosen = ok & (plan["phase"] == index)
-        cut = _batches((end - plan["due_ns"])[chosen])
+        chosen = np.flatnonzero(ok & (plan["phase"] == index))
+        chosen = chosen[np.argsort(rows["sent_ns"][chosen], kind="stable")]
+        cut = _batches((end - rows["sent_ns"])[chosen])
         if cut is None:
             continue
         medians = np.median(cut, axis=1)

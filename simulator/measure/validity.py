@@ -238,8 +238,8 @@ def trend_doubts(run: Run) -> list[Doubt]:
     return [
         Doubt(
             code="not-stationary",
-            message=f"phase {name} asks for the same all the time, but its median response at the "
-            f"end was {ratio:.2g} times that at its start",
+            message=f"phase {name} asks for the same all the time, but its median service time at "
+            f"the end was {ratio:.2g} times that at its start",
             remedy="add a warm-up, or look at the run over time: show --output csv",
         )
         for name, ratio in trends(run)

@@ -21,6 +21,7 @@ from simulator.measure.intervals import (
 from simulator.seeds import generator
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5_000_000), st.floats(0, 1))
 def test_wilson_is_scipys(tries: int, share: float) -> None:
     hits = round(share * tries)
@@ -40,7 +41,7 @@ def test_none_of_many_still_allows_three_in_them() -> None:
     assert most_of_none(10_000) == pytest.approx(1 - 0.05 ** (1 / 10_000), rel=0.002)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(1, 200_000), st.sampled_from([0.001, 0.5, 0.9, 0.99, 0.999]))
 def test_ranks_are_those_of_the_binomial_distribution(count: int, share: float) -> None:
     low = int(stats.binom.ppf(0.025, count, share))

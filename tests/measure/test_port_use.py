@@ -106,6 +106,7 @@ def test_clients_are_read_from_their_own_rows(tmp_path: Path) -> None:
     assert told["reuse_s"] == pytest.approx({"min": 0.002, "median": 0.002})
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=50))
 def test_dispersion_is_scipys_chi_square(counts: list[int]) -> None:
     told = evenness(np.array(counts, dtype=np.int64))

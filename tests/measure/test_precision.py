@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal, stats
 
@@ -92,6 +92,7 @@ def test_a_percentile_that_is_not_told_has_no_interval() -> None:
     assert quantile_intervals(values[:100], [0.5]) == [None]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=2, max_size=40))
 def test_the_score_is_kendalls(values: list[int]) -> None:
     score, z = mann_kendall(values)
