@@ -41,5 +41,5 @@ def test_who_waits_is_served_and_who_does_not_is_refused(waits: bool, tmp_path: 
     assert (attempts["ok"], attempts["failed"]) == (3000, 0)
     assert summary["care"]["queued"] > 500
     # The last one waits for all that was asked beyond what the ports sustain: 3000/1000 - 2 s,
-    # less the first 200 that had not to wait; the queue is looked after every few ms, so it is more.
+    # less the first 200 that had not to wait; a queue that is looked after in turns adds to it.
     assert 0.78e9 <= summary["latency_ns"]["response"]["max"] <= 1.6e9
