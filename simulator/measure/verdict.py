@@ -210,9 +210,10 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
         reason = "open connections hold them"
     cost = _cost(evidence, code)
     if not evidence.causes.get(code):
-        cost = (
-            f"{format_count(evidence.port_dials)} connects failed, retries saved every connection"
-        )
+        saved = "retries saved every connection"
+        if evidence.scenario.balancer.on_no_port == "queue":
+            saved = "every connection waited until there was one"
+        cost = f"{format_count(evidence.port_dials)} connects failed, {saved}"
     wall = _wall(evidence, facts)
     remedies = port_remedies(evidence, facts, lost_to_time_wait=lost)
     return Verdict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from simulator.live.governed import CareStatistics, GovernedRelay
 from simulator.live.relay import RelaySettings
 from simulator.ports.range import PortRange
 from simulator.records import Call, Ending
+from simulator.seeds import pure_random
+from tests.support.relay_process import open_descriptors
 from tests.support.stage import Stage, deaf_backend, staged
 
 if TYPE_CHECKING:
@@ -277,3 +280,102 @@ async def test_a_connect_that_fails_later_is_told_as_well() -> None:
         backend = await stage.backend()
         assert await stage.loop.sock_recv(backend, 100) == b"question"
         assert relay.care_statistics().out == 1
+
+
+@pytest.mark.parametrize("policy", ["peak-ewma", "least-connections", "bounded-hash"])
+async def test_after_a_storm_of_everything_nothing_is_left_and_all_are_accounted_for(
+    policy: str,
+) -> None:
+    care = CareSettings(
+        cap=4,
+        queue_size=60,
+        queue_timeout_ns=400 * MS,
+        queues_for_ports=True,
+        eject_after=3,
+        eject_ns=20 * MS,
+        check_every_ns=15 * MS,
+        check_fall=2,
+        check_rise=1,
+        check_resets=True,
+        retry_share=0.3,
+        slow_start_ns=50 * MS,
+        load_age_ns=5 * MS,
+    )
+    chance = pure_random(9, policy)
+    # uvloop opens a descriptor of its own with its first server and keeps it.
+    async with await asyncio.start_server(lambda _reader, _writer: None, "127.3.0.1", 0):
+        pass
+    gc.collect()  # what earlier tests left for it may hold descriptors
+    for _ in range(10):
+        await asyncio.sleep(0)
+    async with governed(
+        0,
+        care=care,
+        dead=1,
+        policy=policy,
+        key="connection" if policy == "bounded-hash" else "",
+        mode="userspace",
+        sources=("127.2.1.7",),
+        ports=PortRange(20_200, 20_209),
+    ) as (stage, relay):
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                data = await reader.read(100)
+                await asyncio.sleep(chance.random() * 0.01)
+                if chance.random() < 0.1:
+                    writer.transport.abort()
+                    return
+                writer.write(data)
+                writer.close()
+                await writer.wait_closed()
+            except ConnectionError:
+                writer.close()
+
+        async def visit(number: int) -> str:
+            await asyncio.sleep(chance.random() * 0.3)
+            text = f"visit {number}".encode()
+            try:
+                reader, writer = await asyncio.open_connection(*stage.front)
+                writer.write(text)
+                if number % 10 == 0:
+                    writer.transport.abort()
+                    return "left"
+                answer = await reader.read()
+                writer.close()
+                await writer.wait_closed()
+            except ConnectionError:
+                return "reset"
+            assert answer in (text, b"")
+            return "answered" if answer else "cut"
+
+        before = open_descriptors()
+        servers = [await asyncio.start_server(serve, "127.3.0.1", 0) for _ in range(3)]
+        for number, server in enumerate(servers, start=1):
+            relay.insert(number, *server.sockets[0].getsockname())
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            visits = [group.create_task(visit(number)) for number in range(300)]
+            await asyncio.sleep(0.1)
+            relay.remove(1)
+            await asyncio.sleep(0.05)
+            relay.insert(1, *servers[0].sockets[0].getsockname())
+        ended = [task.result() for task in visits]
+        statistics = await stage.until(lambda now: now.active == 0)
+        for server in servers:
+            server.close()
+            await server.wait_closed()
+        # A loop closes the transports of the test a turn or two after they have ended.
+        await stage.until(lambda _now: open_descriptors() <= before)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        found = relay.care_statistics()
+        assert ended.count("answered") > 100
+        assert found.queued > 0
+        assert found.waiting == 0
+        assert statistics.refused == len(stage.refusals())
+        assert statistics.buffered_bytes == 0
+        assert set(relay._load.open) == {0}
+        assert not relay._full
+        assert not relay._awaited
+        assert not relay._unsent
+        assert not relay._patience

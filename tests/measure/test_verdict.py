@@ -93,6 +93,13 @@ def test_a_wall_that_retries_hid_is_still_a_wall(tmp_path: Path) -> None:
     assert "1 connects failed, retries saved every connection" in found["sentence"]
 
 
+def test_a_wall_that_a_queue_hid_is_still_a_wall(tmp_path: Path) -> None:
+    run = build(100, balancer={"on_no_port": "queue"}).dial(S, error=errno.EADDRNOTAVAIL)
+    found = verdict(run, tmp_path)
+    assert found["code"] == "balancer-source-ports"
+    assert "1 connects failed, every connection waited until there was one" in found["sentence"]
+
+
 def test_clients_ran_out_on_their_own_hop(tmp_path: Path) -> None:
     source = {"addresses": 1, "ports": "kernel"}
     run = build(100, balancer={"driver": "none"}, clients={"source": source})
