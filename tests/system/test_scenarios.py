@@ -135,17 +135,16 @@ def test_backend_churn(tmp_path: Path) -> None:
         assert summary["attempts"]["planned"] == 2000
         assert summary["backends"]["left"] == runs["drain"]["backends"]["left"] > 5
         assert summary["backends"]["misdelivered"] == 0
-    # 400/s over 8 backends: 5 dials in the 100 ms until the balancer is told. Those that were
-    # refused and then met a second backend that had left count once more.
+    # 400/s x 100 ms until the balancer is told, divided among the 8 to 5 backends that are there.
     left = runs["drain"]["backends"]["left"]
     for how in ("drain", "crash"):
-        assert runs[how]["backends"]["refused_after_move"] == pytest.approx(5 * left, rel=0.4)
+        assert 40 / 8 * left - 5 <= runs[how]["backends"]["refused_after_move"] <= 40 / 5 * left + 5
     # A crash cuts what is open: 50/s x 20 ms for each departure, give or take its Poisson noise.
     cut = runs["crash"]["backends"]["cut"]
     assert cut <= 3 * left
     assert runs["crash"]["attempts"]["failed"] == pytest.approx(cut, abs=2)
     hung = runs["hang"]["attempts"]["failed"]
-    assert hung == pytest.approx((5 + 1) * left, rel=0.4)
+    assert 40 / 8 * left - 5 <= hung <= (40 / 5 + 2) * left + 5
 
 
 def test_quarantine(tmp_path: Path) -> None:
