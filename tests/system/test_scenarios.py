@@ -161,3 +161,24 @@ def test_quarantine(tmp_path: Path) -> None:
         assert moved["misdelivered"] + moved["refused_after_move"] == pytest.approx(500, rel=0.05)
         no_backend = summary["attempts"]["errors"]["balancer-backend/pick/NO_BACKEND"]
         assert no_backend == pytest.approx(100, rel=0.2)
+
+
+def test_every_dynamic_port(tmp_path: Path) -> None:
+    (summary,) = run("every-dynamic-port", tmp_path).values()
+    ports = summary["backends"]["ports"]
+    assert sorted(port for had in ports.values() for port in had) == list(range(49152, 65536))
+    picks = summary["backends"]["picks"]
+    assert sorted(set(picks.values())) == [1, 2]
+    assert list(picks.values()).count(2) == 18_000 - 16_384
+
+
+def test_thousand_backends(tmp_path: Path) -> None:
+    (summary,) = run("thousand-backends", tmp_path).values()
+    ports = [port for had in summary["backends"]["ports"].values() for port in had]
+    assert len(set(ports)) == len(ports) == 1000
+    assert all(49152 <= port <= 65535 for port in ports)
+    # Birthday: 1000 * 999 / 2 pairs over 16,384 ports, with a Poisson spread of 5 deviations.
+    expected = 1000 * 999 / 2 / 16_384
+    assert abs(summary["backends"]["lost_races"] - expected) < 5 * expected**0.5
+    picked = summary["backends"]["picks"].values()
+    assert max(picked) - min(picked) <= 1  # round robin
