@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _ACCEPTS_PER_WAKEUP: Final = 128
 _EVENTS_PER_WAKEUP: Final = 512
 _READ_BYTES: Final = 1 << 16
-_BODY: Final = bytes(1 << 16)
+BODY: Final = bytes(1 << 16)
 _ACCEPT_PAUSE_NS: Final = 50_000_000
 
 
@@ -45,7 +45,7 @@ def _lease_row(lease: Lease) -> list[int | str]:
     return [lease.backend, lease.address, lease.port, lease.from_ns, lease.lost_races]
 
 
-class _Connection:
+class Connection:
     """One accepted connection: what has been read, what is still to be written."""
 
     __slots__ = (
@@ -74,6 +74,8 @@ class BackendServers(Role):
     """The backends of one process."""
 
     kind = "backend"
+    #: Whether requests are served by a subclass: limits, faults, streams (`backend_service`).
+    is_special = False
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class BackendServers(Role):
         self._address = dict(zip(settings.ids, settings.addresses, strict=True))
         self._holding: dict[int, socket.socket] = {}  # by backend: what keeps its port
         self._listeners: dict[int, tuple[socket.socket, int]] = {}
-        self._connections: dict[int, _Connection] = {}
+        self._connections: dict[int, Connection] = {}
         self._due: list[tuple[int, int, int]] = []  # service ends: (time, serial, descriptor)
         self._serial = 0
         self._serial_of: dict[int, int] = {}
@@ -152,6 +154,8 @@ class BackendServers(Role):
             self._give_back(backend)
         if how == "crash":
             self._cut(mine)
+        if how != "drain":
+            self._silenced(backend)
         now = monotonic_ns()
         released = None if how == "hang" else now
         found = {"is": "left", "backend": backend, "how": how, "open": len(mine)}
@@ -245,7 +249,7 @@ class BackendServers(Role):
                 continue
             os.set_blocking(accepted, False)
             self.accepted += 1
-            self._connections[accepted] = _Connection(backend)
+            self._connections[accepted] = Connection(backend)
             self._epoll.register(accepted, select.EPOLLIN)
             if self._idle is not None:
                 self._rests(accepted)
@@ -280,7 +284,7 @@ class BackendServers(Role):
         if not connection.answering:
             self._parse(descriptor, connection)
 
-    def _parse(self, descriptor: int, connection: _Connection) -> None:
+    def _parse(self, descriptor: int, connection: Connection) -> None:
         """Take the next whole request out of the buffer, if there is one."""
         buffer = connection.buffer
         if connection.head is None:
@@ -300,7 +304,9 @@ class BackendServers(Role):
             return
         connection.answering = True
         service_ns = connection.head[2]
-        if service_ns:
+        if self.is_special:
+            self._begin_service(descriptor, connection, service_ns)
+        elif service_ns:
             self._serial += 1
             self._serial_of[descriptor] = self._serial
             heappush(self._due, (monotonic_ns() + service_ns, self._serial, descriptor))
@@ -308,12 +314,12 @@ class BackendServers(Role):
         else:
             self._answer(descriptor, connection)
 
-    def _answer(self, descriptor: int, connection: _Connection) -> None:
+    def _answer(self, descriptor: int, connection: Connection) -> None:
         assert connection.head is not None
         answer_bytes = connection.head[0]
         head = ANSWER.pack(ANSWER_MAGIC, connection.backend, answer_bytes)
         connection.out_left = answer_bytes
-        first = head + _BODY[: min(answer_bytes, len(_BODY) - len(head))]
+        first = head + BODY[: min(answer_bytes, len(BODY) - len(head))]
         try:
             sent = os.write(descriptor, first)
         except BlockingIOError:
@@ -335,7 +341,7 @@ class BackendServers(Role):
         connection = self._connections[descriptor]
         while connection.out_left:
             try:
-                sent = os.write(descriptor, _BODY[: connection.out_left])
+                sent = os.write(descriptor, BODY[: connection.out_left])
             except BlockingIOError:
                 wanted = select.EPOLLOUT if connection.eof else select.EPOLLIN | select.EPOLLOUT
                 self._epoll.modify(descriptor, wanted)
@@ -349,7 +355,7 @@ class BackendServers(Role):
         if connection.answering:
             self._answered(descriptor, connection)
 
-    def _answered(self, descriptor: int, connection: _Connection) -> None:
+    def _answered(self, descriptor: int, connection: Connection) -> None:
         assert connection.head is not None
         self.answered += 1
         flags = connection.head[1]
@@ -381,6 +387,17 @@ class BackendServers(Role):
         self.dropped += 1
         self._close(descriptor)
 
+    # What a subclass does otherwise; nothing here, since `is_special` is asked first.
+
+    def _begin_service(self, descriptor: int, connection: Connection, service_ns: int) -> None:
+        """A request was read whole."""
+
+    def _service_due(self, serial: int, descriptor: int) -> None:
+        """The next step of a request's answer is due."""
+
+    def _silenced(self, backend: int) -> None:
+        """A backend crashed or hangs."""
+
     # Time.
 
     def _serve_due(self) -> None:
@@ -388,7 +405,9 @@ class BackendServers(Role):
         due = self._due
         while due and due[0][0] <= now:
             _, serial, descriptor = heappop(due)
-            if self._serial_of.get(descriptor) == serial:
+            if self.is_special:
+                self._service_due(serial, descriptor)
+            elif self._serial_of.get(descriptor) == serial:
                 del self._serial_of[descriptor]
                 self._answer(descriptor, self._connections[descriptor])
         again = self._accept_again

@@ -89,6 +89,7 @@ def _source(
 
 def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
     backends = scenario.backends
+    faults = backends.faults
     listen = backends.listen_range
     where = backend_addresses(scenario)
     specs = []
@@ -107,6 +108,13 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             refusing=tuple(one for one in ids if one < backends.refusing),
             absent=tuple(one for one in ids if one >= first_backends(scenario)),
             total=backends.count,
+            concurrency=backends.concurrency or 0,
+            error_rate=faults.error_rate,
+            slow=tuple(one for one in ids if one >= backends.count - faults.slow),
+            slow_factor=faults.slow_factor,
+            hanging=tuple(one for one in ids if 0 <= one - backends.refusing < faults.hanging),
+            chunk_bytes=backends.stream.chunk if backends.stream else 0,
+            chunk_every_ns=backends.stream.every if backends.stream else 0,
         )
         specs.append(
             RoleSpec(

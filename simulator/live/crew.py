@@ -245,7 +245,10 @@ def build_role(
     settings: Any = spec.settings
     if isinstance(settings, BackendRole):
         from simulator.live.backend import BackendServers
+        from simulator.live.backend_service import ServiceServers, is_special
 
+        if is_special(settings):
+            return ServiceServers(loop, sock, spec.index, settings)
         return BackendServers(loop, sock, spec.index, settings)
     if isinstance(settings, BalancerRole):
         from simulator.live.balancers.own import OwnBalancer

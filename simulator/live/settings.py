@@ -49,6 +49,13 @@ class BackendRole:
     idle_timeout_ns: int = 0  # 0: never
     refusing: tuple[int, ...] = ()  # ids that hold their port but do not listen
     absent: tuple[int, ...] = ()  # ids that have no port until they are told to come
+    concurrency: int = 0  # requests served at a time by each backend, 0 = no limit
+    error_rate: float = 0.0
+    slow: tuple[int, ...] = ()  # ids
+    slow_factor: float = 1.0
+    hanging: tuple[int, ...] = ()  # ids
+    chunk_bytes: int = 0  # 0 = an answer goes out whole
+    chunk_every_ns: int = 0
     total: int = 0  # backends of the whole run, among whom `blocks` divides its range
 
 

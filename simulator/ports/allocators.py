@@ -11,7 +11,7 @@ tries, then a scan); Kubernetes 1.27, "Avoid collisions assigning ports to NodeP
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from simulator.ports.lease import kernel_candidates, permanent_candidates, random_candidates
 from simulator.ports.range import DYNAMIC, USER, PortRange
@@ -29,6 +29,18 @@ LARGEST_INCREMENT: Final = 500
 #: How often bind() to port 0 is asked again when what it gave must not be used yet.
 _KERNEL_TRIES: Final = 64
 
+AllocatorName = Literal[
+    "kernel",
+    "random",
+    "permanent",
+    "sequential",
+    "blocks",
+    "random-start",
+    "random-retry",
+    "random-increments",
+    "nomad",
+    "nodeport",
+]
 #: Default range of each allocator; None: the kernel picks in its own.
 DEFAULT_RANGES: Final[dict[str, PortRange | None]] = {
     "kernel": None,

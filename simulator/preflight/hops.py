@@ -177,13 +177,26 @@ def waits_ns(scenario: Scenario, hop: Hop) -> int | None:
 def open_ns(scenario: Scenario, plan: Plan) -> Times:
     """How long each connection is open on an ideal network, given who closes it, ns."""
     close = scenario.balancer.close
+    streams = _stream_ns(scenario, plan)
     if close == "balancer":
-        return plan.answered_ns() + scenario.balancer.idle_timeout
+        return plan.answered_ns() + streams + scenario.balancer.idle_timeout
     if close == "backend":
         lifetimes = plan.columns["lifetime_ns"]
-        asks: Times = np.where(plan.columns["requests"] > 0, plan.answered_ns(), lifetimes)
+        answered = plan.answered_ns() + streams
+        asks: Times = np.where(plan.columns["requests"] > 0, answered, lifetimes)
         return asks
-    return plan.held_ns()
+    held: Times = plan.held_ns() + streams
+    return held
+
+
+def _stream_ns(scenario: Scenario, plan: Plan) -> Times:
+    """How long the paced chunks of a connection's answers take beyond the first, ns."""
+    stream = scenario.backends.stream
+    if stream is None:
+        return np.zeros(plan.connections, dtype=np.int64)
+    chunks = -(-plan.columns["response_bytes"].astype(np.int64) // stream.chunk)
+    waits: Times = plan.columns["requests"] * np.maximum(chunks - 1, 0) * stream.every
+    return waits
 
 
 def asked_peak_per_s(scenario: Scenario, plan: Plan) -> float:

@@ -24,6 +24,7 @@ from simulator.scenario.document import (
     MAX_NODES,
     MAX_SCALAR,
 )
+from simulator.scenario.faults import Faults, Stream
 from simulator.scenario.fields import (
     MAX_DURATION_NS,
     RATE_JSON,
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
 _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Kernel, "kernel"),
     (Backends, "backends"),
+    (Faults, "faults"),
+    (Stream, "stream"),
     (Churn, "churn"),
     (Departure, "at"),
     (ScaleStep, "scale"),

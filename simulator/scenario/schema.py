@@ -14,13 +14,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD
+from simulator.ports.allocators import DEFAULT_RANGES, NODE_PORT, NOMAD, AllocatorName
 from simulator.ports.range import DYNAMIC, USER, PortRange
 from simulator.scenario.arrivals import Arrivals  # noqa: TC001 - read by the model
 from simulator.scenario.balancer import Balancer
 from simulator.scenario.care import WEIGHTED_POLICIES
 from simulator.scenario.churn import Churn  # noqa: TC001 - read by pydantic
 from simulator.scenario.distributions import Bimodal, Lognormal, Pareto  # noqa: TC001 - read by pydantic
+from simulator.scenario.faults import Faults, Stream
 from simulator.scenario.fields import (
     MAX_DURATION_NS,
     Count,
@@ -150,20 +151,6 @@ class Kernel(Mapping):
         return self
 
 
-ListenPorts = Literal[
-    "kernel",
-    "random",
-    "permanent",
-    "sequential",
-    "blocks",
-    "random-start",
-    "random-retry",
-    "random-increments",
-    "nomad",
-    "nodeport",
-]
-
-
 class Backends(Mapping):
     """Real TCP servers, each listening on a port it was given dynamically."""
 
@@ -179,7 +166,7 @@ class Backends(Mapping):
     kind: Literal["request-response"] = Field(
         default="request-response", description="what they speak"
     )
-    ports: ListenPorts = Field(
+    ports: AllocatorName = Field(
         default="kernel",
         description=(
             "who picks the listening port: `kernel` (bind to port 0), `random` (uniform in "
@@ -217,6 +204,11 @@ class Backends(Mapping):
     descriptors: Annotated[Count, Field(ge=32)] | None = Field(
         default=None, description="descriptor limit of each backend process"
     )
+    concurrency: Count | None = Field(
+        default=None, description="requests each backend serves at a time; others queue in order"
+    )
+    faults: Faults = Field(default_factory=Faults, description="what goes wrong at them by design")
+    stream: Stream | None = Field(default=None, description="answers in paced chunks, not whole")
     churn: Churn | None = Field(
         default=None, description="backends that leave and come back on other ports"
     )
@@ -240,6 +232,9 @@ class Backends(Mapping):
                 "refusing",
                 f"is {self.refusing}, more than the {self.count} backends there are",
             )
+        bad = self.refusing + self.faults.hanging
+        if max(bad, self.faults.slow) > self.count:
+            raise about("faults", f"names more than the {self.count} backends there are")
         ports = self.listen_range
         if self.ports == "blocks" and ports is not None and self.count > len(ports):
             raise about("count", f"is {self.count}, more than the {len(ports)} ports of {ports}")

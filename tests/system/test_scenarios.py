@@ -196,17 +196,16 @@ def test_backend_churn(tmp_path: Path) -> None:
         assert summary["attempts"]["planned"] == 2000
         assert summary["backends"]["left"] == runs["drain"]["backends"]["left"] > 5
         assert summary["backends"]["misdelivered"] == 0
-    # 400/s over 8 backends: 5 dials in the 100 ms until the balancer is told. Those that were
-    # refused and then met a second backend that had left count once more.
+    # 400/s x 100 ms until the balancer is told, divided among the 8 to 5 backends that are there.
     left = runs["drain"]["backends"]["left"]
     for how in ("drain", "crash"):
-        assert runs[how]["backends"]["refused_after_move"] == pytest.approx(5 * left, rel=0.4)
+        assert 40 / 8 * left - 5 <= runs[how]["backends"]["refused_after_move"] <= 40 / 5 * left + 5
     # A crash cuts what is open: 50/s x 20 ms for each departure, give or take its Poisson noise.
     cut = runs["crash"]["backends"]["cut"]
     assert cut <= 3 * left
     assert runs["crash"]["attempts"]["failed"] == pytest.approx(cut, abs=2)
     hung = runs["hang"]["attempts"]["failed"]
-    assert hung == pytest.approx((5 + 1) * left, rel=0.4)
+    assert 40 / 8 * left - 5 <= hung <= (40 / 5 + 2) * left + 5
 
 
 def test_quarantine(tmp_path: Path) -> None:
@@ -248,3 +247,24 @@ def test_health_check_cost(tmp_path: Path) -> None:
     assert "balancer.health_checks.close: reset" in first
     # 40 + 200 do not fit in 200.
     assert hop(runs["closed by fin"], "balancer-backend")["exhausted_at_s"] is not None
+
+
+def test_every_dynamic_port(tmp_path: Path) -> None:
+    (summary,) = run("every-dynamic-port", tmp_path).values()
+    ports = summary["backends"]["ports"]
+    assert sorted(port for had in ports.values() for port in had) == list(range(49152, 65536))
+    picks = summary["backends"]["picks"]
+    assert sorted(set(picks.values())) == [1, 2]
+    assert list(picks.values()).count(2) == 16_500 - 16_384
+
+
+def test_thousand_backends(tmp_path: Path) -> None:
+    (summary,) = run("thousand-backends", tmp_path).values()
+    ports = [port for had in summary["backends"]["ports"].values() for port in had]
+    assert len(set(ports)) == len(ports) == 1000
+    assert all(49152 <= port <= 65535 for port in ports)
+    # Birthday: 1000 * 999 / 2 pairs over 16,384 ports, with a Poisson spread of 5 deviations.
+    expected = 1000 * 999 / 2 / 16_384
+    assert abs(summary["backends"]["lost_races"] - expected) < 5 * expected**0.5
+    picked = summary["backends"]["picks"].values()
+    assert max(picked) - min(picked) <= 1  # round robin
