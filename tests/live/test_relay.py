@@ -310,7 +310,8 @@ def hold(loop_name: str, wanted: int) -> tuple[int, RelayStatistics, RelayStatis
             backend.close()
         while not relay.ask("idle"):
             pass
-        assert relay.ask("descriptors") == before
+        # What the process inherited may be let go of meanwhile; nothing may be added.
+        assert relay.ask("descriptors") <= before
         closed = relay.ask("statistics")
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return wanted, held, closed
