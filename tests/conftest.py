@@ -14,11 +14,17 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import uvloop
+from hypothesis import settings
 
 from simulator.kernel.leftovers import TEMP_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+# A loaded machine is slow, not wrong: no deadline for one example. Tests that need more examples
+# than this say so themselves.
+settings.register_profile("house", deadline=None, max_examples=50)
+settings.load_profile("house")
 
 #: Host settings that a scenario changes inside its namespace, and never outside.
 HOST_SYSCTLS = ("ip_local_port_range", "tcp_tw_reuse", "tcp_tw_reuse_delay")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -109,6 +110,7 @@ async def staged(
         sources=(),
         settings=settings or RelaySettings(),
     )
+    gc.collect()  # what earlier tests dropped without closing goes now, not in between
     before = open_descriptors()
     stage = Stage(replace(base, **plan), listeners)  # type: ignore[arg-type]
     try:
@@ -117,9 +119,10 @@ async def staged(
         stage.relay.close()
         for sock in stage.sockets:
             sock.close()
-        assert open_descriptors() == before, "the relay left descriptors open"
+        after = open_descriptors()
         for sock in (*listeners, *holding):
             sock.close()
+        assert after <= before, f"the relay left {after - before} descriptors open"
 
 
 @asynccontextmanager

@@ -103,22 +103,22 @@ def test_late_bind(tmp_path: Path) -> None:
 
 def test_who_closes_first(tmp_path: Path) -> None:
     runs = run("who-closes-first", tmp_path)
-    waves = 4.0 / 0.5  # each wave of 500 ports lasts one TIME_WAIT
+    waves = 3.0 / 0.5  # each wave of 500 ports lasts one TIME_WAIT
     assert runs["client"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.02)
     # With the idle timeout a tuple is held 520 ms; the first wave is over after 4/3 * 500 / 1500 s.
     assert runs["balancer"]["attempts"]["ok"] < runs["client"]["attempts"]["ok"]
-    assert runs["balancer"]["attempts"]["ok"] == pytest.approx(4.0 * 500 / 0.52, rel=0.05)
+    assert runs["balancer"]["attempts"]["ok"] == pytest.approx(3.0 * 500 / 0.52, rel=0.06)
     for free in ("backend", "reset"):
-        assert runs[free]["attempts"]["ok"] == 6000
+        assert runs[free]["attempts"]["ok"] == 4500
         assert hop(runs[free], "balancer-backend")["time_wait_peak"] == 0
 
 
 def test_many_addresses(tmp_path: Path) -> None:
     runs = run("many-addresses", tmp_path)
-    waves = 4.0 / 0.5
+    waves = 3.0 / 0.5
     assert runs["one"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.02)
     assert runs["two"]["attempts"]["ok"] == pytest.approx(2 * 500 * waves, rel=0.02)
-    assert runs["four"]["attempts"]["ok"] == 10_000
+    assert runs["four"]["attempts"]["ok"] == 7_500
 
 
 def _served(variant: str, limit: int, hold_ns: int) -> int:
@@ -268,3 +268,28 @@ def test_thousand_backends(tmp_path: Path) -> None:
     assert abs(summary["backends"]["lost_races"] - expected) < 5 * expected**0.5
     picked = summary["backends"]["picks"].values()
     assert max(picked) - min(picked) <= 1  # round robin
+
+
+def test_inference_streams(tmp_path: Path) -> None:
+    runs = run("inference-streams", tmp_path)
+    # The first 200 prompts take every port within 1 s; each port comes back 1.12 s after it was
+    # lent, so every such stretch of 1.12 s serves 200 of the 224 that were asked.
+    whole, rest = divmod(4.0, 31 * 0.02 + 0.5)
+    served = whole * 200 + min(200, rest * 200)
+    assert runs["one stream each"]["attempts"]["ok"] == pytest.approx(served, rel=0.03)
+    assert runs["four streams each"]["attempts"]["ok"] == 4 * 50
+    spread = hop(runs["four servers"], "balancer-backend")["in_use_peak"]
+    assert spread == pytest.approx(200 * 1.12 / 4, abs=6)
+
+
+def test_policies_under_churn(tmp_path: Path) -> None:
+    runs = run("policies-under-churn", tmp_path)
+    assert len(runs) == 6
+    planned = {summary["attempts"]["planned"] for summary in runs.values()}
+    assert len(planned) == 1  # the same crowd for all
+    for summary in runs.values():
+        left = summary["backends"]["left"]
+        # 400/s x 100 ms until the balancer is told, over 8 backends or fewer; retries save each.
+        # Whoever looks at load dials the idle-looking dead one more often, so the bound is loose.
+        assert summary["backends"]["refused_after_move"] <= 40 * left
+        assert summary["attempts"]["failed"] <= summary["backends"]["cut"] + 2
