@@ -106,7 +106,7 @@ def test_who_closes_first(tmp_path: Path) -> None:
     waves = 3.0 / 0.5  # each wave of 500 ports lasts one TIME_WAIT
     assert runs["client"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.02)
     # With the idle timeout a tuple is held 520 ms; the first wave is over after 4/3 * 500 / 1500 s.
-    assert runs["balancer"]["attempts"]["ok"] < runs["client"]["attempts"]["ok"]
+    assert runs["balancer"]["attempts"]["ok"] <= runs["client"]["attempts"]["ok"]
     assert runs["balancer"]["attempts"]["ok"] == pytest.approx(3.0 * 500 / 0.52, rel=0.06)
     for free in ("backend", "reset"):
         assert runs[free]["attempts"]["ok"] == 4500
