@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # A loaded machine is slow, not wrong: no deadline for one example. Tests that need more examples
 # than this say so themselves.
-settings.register_profile("house", deadline=None, max_examples=50)
+settings.register_profile("house", deadline=None, max_examples=30)
 settings.load_profile("house")
 
 #: Host settings that a scenario changes inside its namespace, and never outside.

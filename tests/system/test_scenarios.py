@@ -284,7 +284,7 @@ def test_inference_streams(tmp_path: Path) -> None:
 
 def test_policies_under_churn(tmp_path: Path) -> None:
     runs = run("policies-under-churn", tmp_path)
-    assert len(runs) == 6
+    assert len(runs) == 4
     planned = {summary["attempts"]["planned"] for summary in runs.values()}
     assert len(planned) == 1  # the same crowd for all
     for summary in runs.values():
