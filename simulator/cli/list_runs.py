@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from simulator.cli.options import results_option
 from simulator.errors import ResultsIncomplete
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from simulator.store.read import Entry
 
 _HEADINGS: Final = ("started", "scenario", "run", "status", "verdict", "ok", "failed")
@@ -18,13 +20,7 @@ _STATUS: Final = {"aborted": "ABORTED", "unreadable": "UNREADABLE"}
 
 
 @click.command(name="list")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that keeps the runs.",
-)
+@results_option
 @click.option("--last", type=click.IntRange(min=1), help="Only so many of the newest.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="Output form.")
 def command(results: Path, last: int | None, output: str) -> None:

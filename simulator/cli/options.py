@@ -22,3 +22,19 @@ output_option = click.option(
     show_default=True,
     help="Output form.",
 )
+#: For verbs that read stored runs; `run` writes them, and says itself why it cannot.
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that keeps the runs.",
+)
+
+loop_option = click.option(
+    "--loop",
+    type=click.Choice(["uvloop", "asyncio"]),
+    default="uvloop",
+    show_default=True,
+    help="Event loop of every process.",
+)

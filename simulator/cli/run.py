@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.options import (
+    loop_option,
     output_option,
     overrides_option,
     scenario_argument,
@@ -85,13 +86,7 @@ class StopRequests:
 @click.option("--vary-seed", is_flag=True, help="With --repeat: another plan in each round.")
 @output_option
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
-@click.option(
-    "--loop",
-    type=click.Choice(["uvloop", "asyncio"]),
-    default="uvloop",
-    show_default=True,
-    help="Event loop of every process of the run.",
-)
+@loop_option
 def command(  # noqa: PLR0913 - one argument for each option
     *,
     file: Path,

@@ -10,7 +10,7 @@ from pathlib import Path  # noqa: TC003 - click reads the annotations
 
 import click
 
-from simulator.cli.options import overrides_option, scenario_argument, seed_option
+from simulator.cli.options import loop_option, overrides_option, scenario_argument, seed_option
 from simulator.errors import UsageError
 
 
@@ -35,13 +35,7 @@ from simulator.errors import UsageError
     metavar="ADDRESS:PORT,...",
     help="Balance onto servers of this host's loopback that already run; means --host-network.",
 )
-@click.option(
-    "--loop",
-    type=click.Choice(["uvloop", "asyncio"]),
-    default="uvloop",
-    show_default=True,
-    help="Event loop of every process.",
-)
+@loop_option
 def command(
     file: Path,
     overrides: tuple[str, ...],

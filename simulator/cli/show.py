@@ -6,10 +6,14 @@ import json
 import os
 import shutil
 import sys
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from simulator.cli.options import results_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LEADS: Final = {
     "aborted": "ABORTED: this run did not come to its end. What it kept says:",
@@ -19,13 +23,7 @@ _LEADS: Final = {
 
 @click.command(name="show")
 @click.argument("run", default="latest")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that keeps the runs.",
-)
+@results_option
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "csv"]),
