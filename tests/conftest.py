@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 # A loaded machine is slow, not wrong: no deadline for one example. Tests that need more examples
-# than this say so themselves.
-settings.register_profile("house", deadline=None, max_examples=30)
-settings.load_profile("house")
+# than this say so themselves. CI plays the same examples for everybody, so that a change is judged
+# by what it changes; developers' machines go on looking for new ones (and print how to repeat).
+settings.register_profile("house", deadline=None, max_examples=30, print_blob=True)
+settings.register_profile("ci", settings.get_profile("house"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "house")
 
 #: Host settings that a scenario changes inside its namespace, and never outside.
 HOST_SYSCTLS = ("ip_local_port_range", "tcp_tw_reuse", "tcp_tw_reuse_delay")
