@@ -14,7 +14,7 @@ from tests.support.command import run_json, write_scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.namespace, pytest.mark.slow]
+pytestmark = [pytest.mark.namespace, pytest.mark.slow, pytest.mark.alone]
 
 WALL = """
 title: The law
@@ -55,7 +55,7 @@ backends: {count: 8, processes: 2, ports: random, range: 20000-29999}
 balancer: {workers: 3, policy: least-connections, source: {addresses: 4, ports: userspace}}
 clients: {processes: 2, timeout: 20s}
 traffic:
-  - {name: hold, for: 16s, requests: 2, hold: {connections: 20000, rate: 2000/s}}
+  - {name: hold, for: 13s, requests: 2, hold: {connections: 20000, rate: 2500/s}}
 grace: 8s
 sampling: {every: 1s}
 """
