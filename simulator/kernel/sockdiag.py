@@ -12,9 +12,12 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY: Final = 20
@@ -169,13 +172,28 @@ class SocketDiag:
         Raises:
             OSError: netlink failed in a way that a second try did not mend.
         """
+        steps = self.dump_in_steps(states)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                table: SocketTable = end.value
+                return table
+
+    def dump_in_steps(self, states: int = ALL_STATES) -> Generator[None, None, SocketTable]:
+        """As `dump`, a few hundred sockets (about a millisecond) at a time.
+
+        The kernel goes on with a dump only when it is read, so that who takes steps can do other
+        things in between. One dump at a time: the socket has one answer in flight.
+        """
         parts: list[Array] = []
         complete = True
         # TIME_WAIT messages are shorter than all others: apart, each dump is of one length, and
         # reading them is twice as fast as walking a mixed one.
         for group in (states & ~(1 << TIME_WAIT), states & 1 << TIME_WAIT):
             if group:
-                complete = self._dump_group(group, parts) and complete
+                whole = yield from self._dump_group(group, parts)
+                complete = complete and whole
         heads = np.concatenate(parts)
         state = heads["state"].copy()
         if states & 1 << BOUND:
@@ -190,8 +208,8 @@ class SocketDiag:
             complete=complete,
         )
 
-    def _dump_group(self, states: int, parts: list[Array]) -> bool:
-        """Append what one dump says; returns whether it was whole."""
+    def _dump_group(self, states: int, parts: list[Array]) -> Generator[None, None, bool]:
+        """Append what one dump says; gives whether it was whole."""
         self._netlink.send(_request(states))
         complete = True
         done = False
@@ -199,4 +217,5 @@ class SocketDiag:
             heads, done, whole = parse_datagram(self._netlink.recv(_RECEIVE_BYTES))
             complete = complete and whole
             parts.append(heads)
+            yield
         return complete

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from simulator.live.channel import Message
     from simulator.live.settings import BackendRole
+    from simulator.live.shared_ports import Share
     from simulator.ports.lease import Lease
 
 _ACCEPTS_PER_WAKEUP: Final = 128
@@ -83,9 +84,11 @@ class BackendServers(Role):
         sock: socket.socket,
         index: int,
         settings: BackendRole,
+        share: Share | None = None,
     ) -> None:
         super().__init__(loop, sock, index)
         self._settings = settings
+        self._share = share
         self._epoll = select.epoll()
         self._timer = Timer()
         self._taker = PortTaker(settings)
@@ -108,9 +111,12 @@ class BackendServers(Role):
 
     async def prepare(self) -> Message:
         """Bind every listener, keep it, and say which port each backend got."""
-        for backend in self._settings.ids:
-            if backend not in self._settings.absent:
-                self._open_listener(backend)
+        if self._share is not None:
+            self._adopt(*self._share)
+        else:
+            for backend in self._settings.ids:
+                if backend not in self._settings.absent:
+                    self._open_listener(backend)
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
         self.loop.add_reader(self._epoll.fileno(), self._wake)
         return {"leases": [_lease_row(one) for one in self.leases]}
@@ -122,13 +128,22 @@ class BackendServers(Role):
             NoPortLeft: there is none.
         """
         listener, lease = self._taker.take(backend, self._address[backend], resting)
-        self._holding[backend] = listener
         self.leases.append(lease)
+        self._hold(backend, listener)
+        return lease
+
+    def _adopt(self, listener: socket.socket, lease: Lease) -> None:
+        """Serve a port that several processes share; the first of them answers for its lease."""
+        if self._settings.share == 0:
+            self.leases.append(lease)
+        self._hold(lease.backend, listener)
+
+    def _hold(self, backend: int, listener: socket.socket) -> None:
+        self._holding[backend] = listener
         if backend not in self._settings.refusing:  # without listen() the kernel refuses
             listener.listen(self._settings.backlog)
             self._listeners[listener.fileno()] = (listener, backend)
             self._epoll.register(listener.fileno(), select.EPOLLIN)
-        return lease
 
     # Coming and going.
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.live.backend import Connection
     from simulator.live.channel import Message
     from simulator.live.settings import BackendRole
+    from simulator.live.shared_ports import Share
 
 
 class ServiceServers(BackendServers):
@@ -37,8 +38,9 @@ class ServiceServers(BackendServers):
         sock: socket.socket,
         index: int,
         settings: BackendRole,
+        share: Share | None = None,
     ) -> None:
-        super().__init__(loop, sock, index, settings)
+        super().__init__(loop, sock, index, settings, share)
         self._draw = pure_random(settings.seed, "faults", index).random
         limit = settings.concurrency
         self._slots: Slots[tuple[int, int, int]] | None = Slots(limit) if limit else None

@@ -93,8 +93,9 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
     listen = backends.listen_range
     where = backend_addresses(scenario)
     specs = []
-    for index in range(min(backends.processes, backends.count)):
-        ids = tuple(range(index, backends.count, backends.processes))
+    for index in range(backends.processes):
+        share, first = divmod(index, backends.count)
+        ids = tuple(range(first, backends.count, backends.processes))
         settings = BackendRole(
             ids=ids,
             addresses=tuple(where[one] for one in ids),
@@ -108,6 +109,8 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             refusing=tuple(one for one in ids if one < backends.refusing),
             absent=tuple(one for one in ids if one >= first_backends(scenario)),
             total=backends.count,
+            shares=len(range(first, backends.processes, backends.count)),
+            share=share,
             concurrency=backends.concurrency or 0,
             error_rate=faults.error_rate,
             slow=tuple(one for one in ids if one >= backends.count - faults.slow),

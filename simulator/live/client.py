@@ -58,6 +58,9 @@ _LEAVING_BEGAN: Final = -1
 _EVENTS_PER_WAKEUP: Final = 512
 #: Arrivals taken up before answers are looked at again, so that a backlog cannot starve them.
 SENDS_PER_WAKEUP: Final = 64
+#: Next steps taken in one turn of the loop: all that is held ends with its phase, at one moment,
+#: and a process that closes thousands in one go neither sends nor reports meanwhile.
+STEPS_PER_WAKEUP: Final = 256
 _READ_BYTES: Final = 1 << 16
 _CALL_NS_MAX: Final = (1 << 31) - 1
 _RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
@@ -418,7 +421,9 @@ class LoadClient(Role):
         if not agenda:
             return
         now = monotonic_ns()
-        while agenda and agenda[0][0] <= now:
+        for _ in range(STEPS_PER_WAKEUP):
+            if not agenda or agenda[0][0] > now:
+                break
             _, row, fd = heappop(agenda)
             entry = self._open.get(fd)
             if entry is not None and entry[0] == row and entry[1] == RESTING:

@@ -40,12 +40,14 @@ from simulator.live.settings import (
     RoleSpec,
     SamplerRole,
 )
+from simulator.live.shared_ports import keep_only, take_shared_ports
 
 if TYPE_CHECKING:
     import asyncio
 
     from simulator.live.ledger import Ledger
     from simulator.live.role import Role
+    from simulator.live.shared_ports import Share
 
 _POLL_MS: Final = 1000
 #: How a crew runs that was asked to stay on the host's network (`portchurn serve`).
@@ -176,6 +178,7 @@ def _start_roles(
     ledger = _open_ledger(settings)
     _import_roles(settings)
     namespace.confine(mode)
+    shared = take_shared_ports(settings.roles)
     gc.collect()
     gc.freeze()  # what is loaded now is shared by all roles and never garbage
     pids: dict[int, RoleSpec] = {}
@@ -185,10 +188,12 @@ def _start_roles(
             if mode == HOST:
                 namespace.die_with_parent()  # there is no PID namespace that would end it
             others = [one for one in role_sockets if one != descriptor]
-            _as_role(control, others, spec, descriptor, ledger)
+            _as_role(control, others, spec, descriptor, ledger, shared)
         pids[pid] = spec
     for descriptor in role_sockets:
         os.close(descriptor)
+    for listener, _lease in shared.values():
+        listener.close()
     control.send({"is": "crew", "mode": mode, "sysctls": found, "init": namespace.outer_pid()})
     return pids
 
@@ -216,6 +221,7 @@ def _as_role(
     spec: RoleSpec,
     descriptor: int,
     ledger: Ledger | None,
+    shared: dict[int, Share],
 ) -> NoReturn:
     code = EXIT_INTERNAL
     try:
@@ -229,7 +235,8 @@ def _as_role(
         limit_descriptors(spec.descriptors)
         gc.set_threshold(200_000, 20, 20)
         loop = new_loop(spec.loop)
-        role = build_role(loop, socket.socket(fileno=descriptor), spec, ledger)
+        mine = keep_only(shared, spec)
+        role = build_role(loop, socket.socket(fileno=descriptor), spec, ledger, mine)
         run_role(role)
         code = EXIT_OK
     except Exception:  # noqa: BLE001 - PID 1 reports the exit code, stderr holds the traceback
@@ -239,7 +246,11 @@ def _as_role(
 
 
 def build_role(
-    loop: asyncio.AbstractEventLoop, sock: socket.socket, spec: RoleSpec, ledger: Ledger | None
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    spec: RoleSpec,
+    ledger: Ledger | None,
+    share: Share | None = None,
 ) -> Role:
     """The role object for a specification."""
     settings: Any = spec.settings
@@ -247,9 +258,8 @@ def build_role(
         from simulator.live.backend import BackendServers
         from simulator.live.backend_service import ServiceServers, is_special
 
-        if is_special(settings):
-            return ServiceServers(loop, sock, spec.index, settings)
-        return BackendServers(loop, sock, spec.index, settings)
+        kind = ServiceServers if is_special(settings) else BackendServers
+        return kind(loop, sock, spec.index, settings, share)
     if isinstance(settings, BalancerRole):
         from simulator.live.balancers.own import OwnBalancer
 
@@ -259,8 +269,8 @@ def build_role(
         from simulator.live.turns import TurnsClient
 
         assert ledger is not None
-        kind = TurnsClient if "after" in ledger.plan else LoadClient
-        return kind(loop, sock, spec.index, settings, ledger)
+        client = TurnsClient if "after" in ledger.plan else LoadClient
+        return client(loop, sock, spec.index, settings, ledger)
     assert isinstance(settings, SamplerRole)
     from simulator.live.sampler import Sampler
 

@@ -38,13 +38,16 @@ from simulator.live.role import Role
 if TYPE_CHECKING:
     import asyncio
     import socket
+    from collections.abc import Iterator
 
     from simulator.live.channel import Message
     from simulator.live.settings import HopView, SamplerRole
 
 #: Most of one core that sampling may take before the interval is stretched.
 CORE_SHARE: Final = 0.02
-_LONGEST_NS: Final = 10_000_000_000
+_LONGEST_NS: Final = 600_000_000_000
+#: Longest stretch of reading before the role looks at its other work.
+_STRETCH_NS: Final = 20_000_000
 #: TCP_TIMEWAIT_LEN (include/net/tcp.h); the table shows what is left of it.
 _TIME_WAIT_MS: Final = 60_000
 
@@ -213,6 +216,7 @@ class Sampler(Role):
         self._next_ns = 0
         self._timer: asyncio.TimerHandle | None = None
         self._samples = 0
+        self._under_way: Iterator[None] | None = None
         bound = any(view.counts_bound for view in settings.hops)
         self._states = WITH_BOUND if bound else ALL_STATES
 
@@ -235,16 +239,32 @@ class Sampler(Role):
         self._timer = self.loop.call_later((self._next_ns - now) / 1e9, self._sample)
 
     def _sample(self) -> None:
-        self.take()
+        self._under_way = self._steps()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Read on for a moment; a large table takes seconds, and the role must go on reporting."""
+        assert self._under_way is not None, "only while a sample is under way"
+        until = monotonic_ns() + _STRETCH_NS
+        for _ in self._under_way:
+            if monotonic_ns() >= until:
+                self._timer = self.loop.call_later(0, self._go_on)
+                return
+        self._under_way = None
         self._schedule()
 
     def take(self) -> None:
-        """Read the table once and send what it says."""
+        """Read the table once and send what it says, however long that takes."""
+        for _ in self._steps():
+            pass
+
+    def _steps(self) -> Iterator[None]:
+        """One sample, in steps of about a millisecond."""
         begin = monotonic_ns()
         cpu = process_time_ns()
-        table = self._diag.dump(self._states)
-        if not table.complete:
-            table = self._diag.dump(self._states)  # once again; a table in motion may stay torn
+        table = yield from self._diag.dump_in_steps(self._states)
+        if not table.complete:  # once again; a table in motion may stay torn
+            table = yield from self._diag.dump_in_steps(self._states)
         hops = {hop.view.name: hop.count(table) for hop in self._hops}
         counters = read_counters()
         cost = process_time_ns() - cpu
@@ -280,6 +300,9 @@ class Sampler(Role):
         """One last sample, so that counters and peaks include the end."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._under_way is not None:
+            for _ in self._under_way:  # what was asked of the kernel has to be read
+                pass
         if self.t0_ns:
             self.take()
         self._diag.close()

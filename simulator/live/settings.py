@@ -57,6 +57,8 @@ class BackendRole:
     chunk_bytes: int = 0  # 0 = an answer goes out whole
     chunk_every_ns: int = 0
     total: int = 0  # backends of the whole run, among whom `blocks` divides its range
+    shares: int = 1  # processes that serve the one backend of `ids` on its one port
+    share: int = 0  # which of them this is; the first has the lease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

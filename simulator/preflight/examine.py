@@ -211,9 +211,9 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
         ]
         needs.append(_need(machine, "balancer", balancer.workers, balancer.descriptors, parts))
     backends = scenario.backends
-    processes = min(backends.processes, backends.count)
+    processes = backends.processes
     parts = [
-        ("listeners", share(backends.count, processes)),
+        ("listeners", max(1, share(backends.count, processes))),
         ("accepted connections", _uneven(open_backend, processes)),
     ]
     needs.append(_need(machine, "backend", processes, backends.descriptors, parts))

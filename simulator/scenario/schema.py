@@ -158,7 +158,12 @@ class Backends(Mapping):
         default=1, description="how many backends"
     )
     processes: Annotated[Count, Field(le=64)] = Field(
-        default=1, description="processes they are spread over"
+        default=1,
+        description=(
+            "processes they are spread over; with more processes than backends several of them "
+            "share one listening port (SO_REUSEPORT), so that a backend may hold more connections "
+            "than one process has descriptors"
+        ),
     )
     addresses: Annotated[Count, Field(le=256)] = Field(
         default=1, description="addresses they are spread over"
@@ -227,6 +232,8 @@ class Backends(Mapping):
 
     @model_validator(mode="after")
     def _fits(self) -> Backends:
+        if self.processes > self.count:
+            self._can_be_shared()
         if self.refusing > self.count:
             raise about(
                 "refusing",
@@ -246,6 +253,14 @@ class Backends(Mapping):
                 what = f"is {step.count}, more than the {self.count} of backends.count"
                 raise about(f"churn.scale.{index}.count", what)
         return self
+
+    def _can_be_shared(self) -> None:
+        """What one process decides for a backend cannot be said for several."""
+        keys = ("churn", "concurrency")
+        given = [key for key in keys if getattr(self, key) is not None]
+        if given:
+            why = f"is done by one process, but {self.processes} processes share {self.count}"
+            raise about(given[0], f"{why} backend(s); set backends.processes: {self.count}")
 
     @property
     def listen_range(self) -> PortRange | None:

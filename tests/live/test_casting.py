@@ -80,7 +80,7 @@ def test_each_party_has_a_prefix_of_its_own() -> None:
 @given(
     count=st.integers(1, 40), processes=st.integers(1, 12), hosts=st.integers(1, 8), data=st.data()
 )
-def test_every_backend_is_served_by_one_process_at_its_own_address(
+def test_every_backend_is_served_at_its_own_address_and_all_processes_work(
     count: int, processes: int, hosts: int, data: st.DataObject
 ) -> None:
     refusing = data.draw(st.integers(0, count))
@@ -94,13 +94,21 @@ def test_every_backend_is_served_by_one_process_at_its_own_address(
         }
     )
     roles: list[BackendRole] = settings_of(BackendRole, cast(asked, Path("folder"), 10))
-    assert len(roles) == min(count, processes)
-    assert sorted(one for role in roles for one in role.ids) == list(range(count))
-    assert sorted(one for role in roles for one in role.refusing) == list(range(refusing))
+    assert len(roles) == processes
+    first = [role for role in roles if role.share == 0]
+    assert sorted(one for role in first for one in role.ids) == list(range(count))
+    assert sorted(one for role in first for one in role.refusing) == list(range(refusing))
     where = backend_addresses(asked)
     for role in roles:
         assert role.addresses == tuple(where[one] for one in role.ids)
-        assert len(role.ids) - count // len(roles) in (0, 1), "shares differ by one at most"
+        if processes <= count:
+            assert role.shares == 1
+            assert len(role.ids) - count // processes in (0, 1), "shares differ by one at most"
+        else:
+            assert len(role.ids) == 1
+            alike = sorted(one.share for one in roles if one.ids == role.ids)
+            assert alike == list(range(role.shares))
+            assert role.shares - processes // count in (0, 1)
     assert len(set(where)) == min(count, hosts)
 
 

@@ -22,6 +22,8 @@ from tests.support.namespace import LOOPS, in_namespace
 from tests.support.runs import MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from simulator.live.channel import Message
 
 NEAR: Final = 127 << 8 | 3  # where the hop connects from
@@ -254,10 +256,42 @@ async def test_sampling_slows_down_while_it_costs_too_much_and_recovers() -> Non
         role._pace(4 * MS)
         assert role._every_ns == 250 * MS
         role._pace(1000 * MS)
-        assert role._every_ns == 10_000 * MS  # never slower than that
-        for _ in range(10):
+        assert role._every_ns == 50_000 * MS
+        role._pace(1000_000 * MS)
+        assert role._every_ns == 600_000 * MS  # never slower than that
+        for _ in range(20):
             role._pace(1)
         assert role._every_ns == 100 * MS  # never faster than was asked
+    finally:
+        role.on_quit()
+        role.channel.close()
+        ours.close()
+
+
+async def test_a_large_table_is_read_in_stretches_with_other_work_between() -> None:
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    role = Sampler(loop, theirs, 0, SamplerRole(every_ns=3_600_000 * MS, hops=()))
+    steps, turns = 0, 0
+
+    def endless_table() -> Iterator[None]:
+        nonlocal steps
+        while turns < 5:
+            steps += 1
+            yield
+
+    def other_work() -> None:
+        nonlocal turns
+        turns += 1
+
+    try:
+        role._under_way = endless_table()
+        role._go_on()
+        while role._under_way is not None:
+            loop.call_soon(other_work)
+            await asyncio.sleep(0)
+        assert turns >= 5
+        assert steps > turns
     finally:
         role.on_quit()
         role.channel.close()
