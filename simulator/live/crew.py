@@ -237,7 +237,7 @@ def _as_role(
         loop = new_loop(spec.loop)
         mine = keep_only(shared, spec)
         role = build_role(loop, socket.socket(fileno=descriptor), spec, ledger, mine)
-        run_role(role)
+        run_role(role, spec.tick_ns / 1e9)
         code = EXIT_OK
     except Exception:  # noqa: BLE001 - PID 1 reports the exit code, stderr holds the traceback
         traceback.print_exc()

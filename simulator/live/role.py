@@ -49,6 +49,7 @@ class Role:
 
     Attributes:
         t0_ns: monotonic time of the run's start, 0 until the conductor has said it.
+        tick_s: time between two reports, s.
     """
 
     kind = "role"
@@ -57,6 +58,7 @@ class Role:
         self.loop = loop
         self.index = index
         self.t0_ns = 0
+        self.tick_s = TICK_S
         self._finished = loop.create_future()
         self._last_tick_ns = monotonic_ns()
         self._ticking: asyncio.TimerHandle | None = None
@@ -96,7 +98,7 @@ class Role:
         with closing(_OwnMemory()) as self._memory:
             ready = await self.prepare()
             self.channel.send({"is": "ready", "pid": outer_pid(), **ready})
-            self._ticking = self.loop.call_later(TICK_S, self._tick)
+            self._ticking = self.loop.call_later(self.tick_s, self._tick)
             try:
                 await self._finished
             finally:
@@ -114,10 +116,11 @@ class Role:
         }
 
     def _tick(self) -> None:
-        self._ticking = self.loop.call_later(TICK_S, self._tick)
+        self._ticking = self.loop.call_later(self.tick_s, self._tick)
         now = monotonic_ns()
         gap, self._last_tick_ns = now - self._last_tick_ns, now
-        if gap > PAUSE_NS and self.t0_ns:  # to be slow before the start disturbs nothing
+        longest = PAUSE_NS + int(1e9 * (self.tick_s - TICK_S))
+        if gap > longest and self.t0_ns:  # to be slow before the start disturbs nothing
             self.channel.send({"is": "pause", "gap_ns": gap, "t_ns": now - self.t0_ns})
         self.on_tick()
         self._report(now)
@@ -199,8 +202,9 @@ def limit_descriptors(wanted: int | None) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def run_role(role: Role) -> None:
+def run_role(role: Role, tick_s: float = TICK_S) -> None:
     """Run a role to its end on its own loop; a failure is reported with its traceback."""
+    role.tick_s = tick_s
 
     async def main() -> None:
         try:

@@ -142,6 +142,7 @@ class RoleSpec:
     settings: BackendRole | BalancerRole | ClientRole | SamplerRole
     descriptors: int | None = None
     loop: str = "uvloop"
+    tick_ns: int = 100_000_000  # between two reports; longer where there are very many roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,4 +205,5 @@ def _role_from_json(data: dict[str, Any]) -> RoleSpec:
         settings=settings,
         descriptors=data["descriptors"],
         loop=data["loop"],
+        tick_ns=data["tick_ns"],
     )

@@ -204,16 +204,7 @@ def machine_doubts(run: Run) -> list[Doubt]:
                     invalid=True,
                 )
             )
-        elif kind in ("pause", "suspend") and int(event.get("gap_ns", 0)) >= PAUSE_NS:
-            who = event.get("role", "the machine")
-            found.append(
-                Doubt(
-                    code="pause",
-                    message=f"{who} stood still for {format_ns(int(event['gap_ns']))}",
-                    remedy="run again on a machine that is not suspended or overloaded",
-                    invalid=True,
-                )
-            )
+    found += _pause_doubts(run)
     found += _steal_doubts(run)
     if stopped_at_ns(run) is not None:
         found.append(
@@ -224,6 +215,27 @@ def machine_doubts(run: Run) -> list[Doubt]:
             )
         )
     return found
+
+
+def _pause_doubts(run: Run) -> list[Doubt]:
+    """One doubt for each kind of role that stood still, however often it did."""
+    gaps: dict[str, list[int]] = {}
+    for event in run.events:
+        gap_ns = int(event.get("gap_ns", 0))
+        if event.get("event") in ("pause", "suspend") and gap_ns >= PAUSE_NS:
+            gaps.setdefault(str(event.get("role", "the machine")), []).append(gap_ns)
+    return [
+        Doubt(
+            code="pause",
+            message=(
+                f"{who} stood still for {format_ns(max(found))}"
+                + (f" and {len(found) - 1} times more for less" if len(found) > 1 else "")
+            ),
+            remedy="run again on a machine that is not suspended or overloaded",
+            invalid=True,
+        )
+        for who, found in gaps.items()
+    ]
 
 
 def _state_doubts(run: Run) -> list[Doubt]:

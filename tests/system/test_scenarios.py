@@ -85,6 +85,26 @@ def _cost_p50(summary: dict[str, Any], low: float, high: float) -> float:
     return float(sorted(found)[len(found) // 2])
 
 
+def test_million(tmp_path: Path) -> None:
+    short = {
+        "traffic.0.hold.connections": "20000",
+        "traffic.0.hold.rate": "8000/s",
+        "traffic.0.for": "4s",
+        "clients.processes": "2",
+        "backends.processes": "3",
+        "thresholds": "[]",
+    }
+    sets = [part for key, value in short.items() for part in ("--set", f"{key}={value}")]
+    (summary,) = run("million", tmp_path, *sets).values()
+    attempts = summary["attempts"]
+    assert attempts["planned"] == attempts["sent"] == attempts["ok"] == 20_000
+    assert summary["connections"]["peak_concurrent"] == 20_000
+    # One backend on one port, whoever of its three processes accepted.
+    (ports,) = summary["backends"]["ports"].values()
+    assert len(ports) == 1
+    assert summary["backends"]["picks"] == {"0": 20_000}
+
+
 def test_half_full_cliff(tmp_path: Path) -> None:
     runs = run("half-full-cliff", tmp_path, "--variant", "kernel")
     # Whoever stays fast to the last port can fill the range in half the time.
