@@ -31,6 +31,8 @@ READY_WITHIN_S: Final = 20.0
 INTRODUCED_WITHIN_S: Final = 10.0
 _LEAD_NS: Final = 60_000_000  # between saying the start and the start
 _STEP_S: Final = 0.05
+#: More time to end for each planned connection: the last sample may read as many TIME_WAITs.
+_QUIT_EACH_S: Final = 2e-5
 #: Counting the ledger takes at most one part in so many of a core from what is measured.
 _COUNT_SHARE: Final = 20
 _SUSPENDED_NS: Final = 1_000_000_000
@@ -257,7 +259,7 @@ class _Conductor:
             self._roster.tell(asked, {"do": "quit"})
             await self._roster.wait_until(
                 lambda asked=asked: not any(one.is_expected for one in asked),  # type: ignore[misc]
-                QUIT_WITHIN_S,
+                QUIT_WITHIN_S + _QUIT_EACH_S * self._job.connections,
             )
             for member in asked:
                 self._roster.give_up(member)

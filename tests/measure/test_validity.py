@@ -8,7 +8,7 @@ import pytest
 
 from simulator.measure.accounting import count_attempts
 from simulator.measure.attribution import find_causes
-from simulator.measure.validity import find_doubts, notes
+from simulator.measure.validity import find_doubts, machine_doubts, notes
 from simulator.records import Outcome
 from tests.support.runs import MS, RunBuilder, S, scenario
 
@@ -141,6 +141,7 @@ def test_held_connections_have_no_transient(tmp_path: Path) -> None:
         ({"name": "pause", "gap_ns": S, "role": "balancer"}, {"pause": True}),
         ({"name": "pause", "gap_ns": S - 1, "role": "balancer"}, {}),
         ({"name": "suspend", "gap_ns": 3 * S}, {"pause": True}),
+        ({"name": "pause", "gap_ns": S, "role": "client", "t_ns": 1000 * S}, {"pause": False}),
         ({"name": "machine", "steal_share": 0.02}, {"steal": False}),
         ({"name": "machine", "steal_share": 0.01}, {}),
     ],
@@ -148,7 +149,19 @@ def test_held_connections_have_no_transient(tmp_path: Path) -> None:
 def test_what_befell_the_machine(
     tmp_path: Path, event: dict[str, Any], expected: dict[str, bool]
 ) -> None:
-    assert codes(clean().event(t_ns=S, **event), tmp_path) == expected
+    assert codes(clean().event(**({"t_ns": S} | event)), tmp_path) == expected
+
+
+def test_many_pauses_are_one_doubt_for_each_kind_of_role(tmp_path: Path) -> None:
+    run = clean()
+    for index in range(3):
+        run.event("pause", S, role="client", index=index, gap_ns=(index + 1) * S)
+    run.event("pause", S, role="backend", index=0, gap_ns=S)
+    found = machine_doubts(run.run(tmp_path))
+    assert [one.message for one in found] == [
+        "client stood still for 3s and 2 times more for less",
+        "backend stood still for 1s",
+    ]
 
 
 def test_connections_left_open_are_told(tmp_path: Path) -> None:
