@@ -81,8 +81,8 @@ class Recorder(Protocol):
     """Where an engine writes what it sees; flushed to disk at least once a second.
 
     Streams are named: ``samples`` (one line a sample), ``roles`` (one line a role and tick),
-    ``leases``, ``events`` as JSON lines; ``dials`` and ``refusals`` as raw little-endian rows of
-    DIAL_COLUMNS and REFUSAL_COLUMNS.
+    ``leases``, ``events`` as JSON lines; the streams of `records.ROW_STREAMS` as raw little-endian
+    rows of their columns.
 
     Raises:
         ResultsIncomplete: the disk would not take it.
@@ -123,6 +123,9 @@ class Run:
         connections: CONNECTION_COLUMNS, each of shape (connections,).
         dials: DIAL_COLUMNS of all balancer workers, in no order.
         refusals: REFUSAL_COLUMNS of all balancer workers, in no order.
+        sidecar_dials: DIAL_COLUMNS of all sidecar workers; no rows where there is no sidecar.
+        sidecar_refusals: REFUSAL_COLUMNS of all sidecar workers.
+        sidecar_cuts: CUT_COLUMNS of all sidecar workers.
         samples: lines of the socket sampler, in time order.
         roles: CPU, memory and counters of each role, in time order.
         leases: who held which port from when to when.
@@ -135,6 +138,9 @@ class Run:
     connections: Columns
     dials: Columns
     refusals: Columns
+    sidecar_dials: Columns
+    sidecar_refusals: Columns
+    sidecar_cuts: Columns
     samples: Sequence[Mapping[str, Any]]
     roles: Sequence[Mapping[str, Any]]
     leases: Sequence[Mapping[str, Any]]

@@ -78,6 +78,26 @@ REFUSAL_COLUMNS: Final[dict[str, str]] = {
     "backend": "<i8",  # backend it was meant for, -1 = none was left
 }
 
+#: One row per connection that a sidecar had made toward the balancer and that was reset from there;
+#: joins what the balancer refused to the client behind the sidecar.
+CUT_COLUMNS: Final[dict[str, str]] = {
+    "t_ns": "<i8",  # when the sidecar met the reset
+    "accepted_ns": "<i8",  # when it had accepted the client
+    "peer_address": "<i8",  # client's IPv4 address as a number, host order
+    "peer_port": "<i8",
+    "near_address": "<i8",  # the sidecar's own address and port toward the balancer
+    "near_port": "<i8",
+}
+
+#: Streams of rows that relays append, by name.
+ROW_STREAMS: Final[dict[str, dict[str, str]]] = {
+    "dials": DIAL_COLUMNS,
+    "refusals": REFUSAL_COLUMNS,
+    "sidecar-dials": DIAL_COLUMNS,
+    "sidecar-refusals": REFUSAL_COLUMNS,
+    "sidecar-cuts": CUT_COLUMNS,
+}
+
 
 class Outcome(IntEnum):
     """How one planned connection ended. Every row ends in exactly one of these."""
@@ -134,6 +154,8 @@ class Hop(IntEnum):
     CLIENT_BALANCER = 0
     BALANCER_BACKEND = 1
     CLIENT_BACKEND = 2  # no balancer in between
+    CLIENT_SIDECAR = 3  # with a sidecar before the balancer
+    SIDECAR_BALANCER = 4
 
     @property
     def label(self) -> str:

@@ -20,7 +20,7 @@ from simulator.kernel.sockdiag import SocketTable
 from simulator.live.sampler import HopCounter
 from simulator.live.settings import HopView
 from simulator.ports.lease import Lease
-from simulator.store.layout import LINE_STREAMS, ROW_STREAMS
+from simulator.store.layout import LINE_STREAMS
 from simulator.traffic.plan import make_plan
 from tests.support.runs import RunBuilder
 
@@ -91,9 +91,11 @@ def words(text: str) -> set[str]:
 
 
 def test_the_docs_name_every_stream_and_no_other() -> None:
-    stems = {name.split(".")[0].split("-")[0] for name in documented() if "/" not in name}
+    stems = {
+        name.split(".")[0].removesuffix("-<worker>") for name in documented() if "/" not in name
+    }
     files = {"manifest", "scenario", "summary", "crew"}
-    assert stems == {*LINE_STREAMS, *ROW_STREAMS, *files}
+    assert stems == {*LINE_STREAMS, *records.ROW_STREAMS, *files}
     assert {name for name in documented() if "/" in name} == {
         "plan/<column>.npy",
         "connections/<column>.npy",

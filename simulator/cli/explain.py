@@ -258,6 +258,13 @@ def _creates(scenario: Scenario) -> Iterator[str]:
             f"{balancer.source.addresses} address{'es' * (balancer.source.addresses > 1)}, "
             f"closed first by {balancer.close}"
         )
+    sidecar = scenario.sidecar
+    if sidecar is not None:
+        yield (
+            f"before it a sidecar of {sidecar.workers} relay worker{'s' * (sidecar.workers > 1)}, "
+            f"source ports by {sidecar.source.ports} from {sidecar.source.addresses} "
+            f"address{'es' * (sidecar.source.addresses > 1)}"
+        )
     clients = scenario.clients
     yield (
         f"{clients.processes} client process{'es' * (clients.processes > 1)}, source ports by "

@@ -58,6 +58,10 @@ def command(
     servers = parse_servers(to) if to is not None else ()
     if scenario.balancer.driver == "none":
         raise UsageError(f"{file} has no balancer (balancer.driver: none), so nothing to serve")
+    if scenario.sidecar is not None:
+        raise UsageError(
+            f"{file} has a sidecar, which stands beside clients of our own; serve has none"
+        )
     if port and not (host_network or servers):
         raise UsageError("--port is for --host-network; in a namespace the front is fixed")
     if 0 < port < 1024:

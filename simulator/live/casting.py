@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
 from simulator.live.casting_care import balancer_key, care_settings, policy_options
+from simulator.live.casting_sidecar import (
+    SIDECAR_FRONT,
+    SIDECAR_FRONT_PREFIX,
+    SIDECAR_PREFIX,
+    sidecar_roles,
+)
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -76,9 +82,10 @@ def backend_addresses(scenario: Scenario) -> tuple[str, ...]:
     return tuple(pool[backend % len(pool)] for backend in range(scenario.backends.count))
 
 
-def _source(
+def source_settings(
     scenario: Scenario, source: Source, prefix: int, name: str, worker: int, workers: int
 ) -> SourceSettings:
+    """A source as one of several workers is told of it: addresses and its slice of the ports."""
     ports = source_ports(scenario, source)
     if source.ports in ("userspace", "permanent"):
         ports = ports.slice(worker, workers)  # workers never meet on a port
@@ -149,7 +156,7 @@ def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
                 reuse_port=balancer.workers > 1,
                 policy=balancer.policy.name,
                 choices=balancer.policy.choices,
-                source=_source(
+                source=source_settings(
                     scenario, balancer.source, BALANCER_PREFIX, "balancer", index, balancer.workers
                 ),
                 connect_timeout_ns=balancer.connect_timeout,
@@ -176,6 +183,13 @@ def _turns_end_ns(scenario: Scenario) -> tuple[int, ...]:
     return tuple(accumulate(phase.for_ns for phase in scenario.traffic))
 
 
+def _client_front(scenario: Scenario) -> tuple[str, int] | None:
+    """What clients connect to; None: straight to the backends."""
+    if scenario.balancer.driver == "none":
+        return None
+    return FRONT if scenario.sidecar is None else SIDECAR_FRONT
+
+
 def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]:
     clients = scenario.clients
     return [
@@ -185,10 +199,10 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
             settings=ClientRole(
                 workers=clients.processes,
                 folder=str(folder),
-                source=_source(
+                source=source_settings(
                     scenario, clients.source, CLIENT_PREFIX, "client", index, clients.processes
                 ),
-                front=None if scenario.balancer.driver == "none" else FRONT,
+                front=_client_front(scenario),
                 policy=scenario.balancer.policy.name,
                 choices=scenario.balancer.policy.choices,
                 close=scenario.balancer.close,
@@ -219,6 +233,14 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
         Hop.BALANCER_BACKEND.label: (scenario.balancer.source, BALANCER_PREFIX, BACKEND_PREFIX),
         Hop.CLIENT_BACKEND.label: (scenario.clients.source, CLIENT_PREFIX, BACKEND_PREFIX),
     }
+    if scenario.sidecar is not None:
+        source = scenario.sidecar.source
+        ends[Hop.CLIENT_SIDECAR.label] = (
+            scenario.clients.source,
+            CLIENT_PREFIX,
+            SIDECAR_FRONT_PREFIX,
+        )
+        ends[Hop.SIDECAR_BALANCER.label] = (source, SIDECAR_PREFIX, FRONT_PREFIX)
     views = []
     for hop in hop_budgets(scenario):
         source, near, far = ends[hop.name]
@@ -240,7 +262,8 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
 def table_entries(connections: int) -> int:
     """Buckets of the run's own TCP table: a power of two, with room for every socket it may hold.
 
-    A connection has up to four sockets, and what closes stays as TIME_WAIT for 60 s.
+    A connection has up to four sockets (six with a sidecar), and what closes stays as TIME_WAIT for
+    60 s.
     """
     wanted = max(_TABLE_LEAST, min(4 * connections, _TABLE_MOST))
     return 1 << (wanted - 1).bit_length()
@@ -264,6 +287,7 @@ def cast(scenario: Scenario, folder: Path, connections: int, loop: str = "uvloop
     roles = (
         *_backend_roles(scenario, loop),
         *_balancer_roles(scenario, loop),
+        *sidecar_roles(scenario, FRONT, source_settings, loop),
         *_client_roles(scenario, folder, loop),
         sampler,
     )

@@ -39,6 +39,7 @@ from simulator.live.settings import (
     CrewSettings,
     RoleSpec,
     SamplerRole,
+    SidecarRole,
 )
 from simulator.live.shared_ports import keep_only, take_shared_ports
 
@@ -55,6 +56,7 @@ HOST: Final = "host"
 _ROLE_MODULES: Final = {
     "backend": "simulator.live.backend",
     "balancer": "simulator.live.balancers.own",
+    "sidecar": "simulator.live.balancers.sidecar",
     "client": "simulator.live.client",
     "sampler": "simulator.live.sampler",
 }
@@ -264,6 +266,10 @@ def build_role(
         from simulator.live.balancers.own import OwnBalancer
 
         return OwnBalancer(loop, sock, spec.index, settings)
+    if isinstance(settings, SidecarRole):
+        from simulator.live.balancers.sidecar import Sidecar
+
+        return Sidecar(loop, sock, spec.index, settings)
     if isinstance(settings, ClientRole):
         from simulator.live.client import LoadClient
         from simulator.live.turns import TurnsClient

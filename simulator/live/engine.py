@@ -15,11 +15,13 @@ from simulator.errors import RunFailed
 from simulator.kernel.limits import memory_available
 from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.live.casting import FRONT, backend_addresses, cast, client_addresses
+from simulator.live.casting_sidecar import sidecar_told
 from simulator.live.logbook import Logbook
 from simulator.live.memory import MemoryGauge
 from simulator.live.moves import Moves
 from simulator.live.progress import ProgressMeter
 from simulator.live.roster import QUIT_WITHIN_S, Member, Roster
+from simulator.records import ROW_STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +169,7 @@ class _Conductor:
         logbook.event(
             "started",
             front=None if scenario.balancer.driver == "none" else ":".join(map(str, FRONT)),
+            **sidecar_told(scenario),
             client_addresses=client_addresses(scenario),
             backend_addresses=backend_addresses(scenario),
             mode=roster.started["mode"],
@@ -237,7 +240,7 @@ class _Conductor:
         elif word == "sample":
             self._meter.sample(head)
             self._recorder.line("samples", head)
-        elif word in ("dials", "refusals"):
+        elif word in ROW_STREAMS:
             self._recorder.rows(word, spec.index, tail)
         elif word == "pause":
             self._logbook.event("pause", role=spec.kind, index=spec.index, **head)
@@ -254,7 +257,7 @@ class _Conductor:
     async def _quit_roles(self) -> None:
         """Last sample first, then from the clients down to the backends."""
         self._moves.stop()
-        for kind in ("sampler", "client", "balancer", "backend"):
+        for kind in ("sampler", "client", "sidecar", "balancer", "backend"):
             asked = [one for one in self._roster.of(kind) if one.is_expected]
             self._roster.tell(asked, {"do": "quit"})
             await self._roster.wait_until(

@@ -58,7 +58,7 @@ class ProgressMeter:
 
     def tick(self, spec: RoleSpec, head: Message) -> None:
         """A role's counters."""
-        if spec.kind == "balancer":
+        if spec.kind in ("balancer", "sidecar"):
             self._errors[(spec.kind, spec.index)] = dict(head.get("dial_errors", {}))
 
     def sample(self, head: Message) -> None:
@@ -94,9 +94,9 @@ class ProgressMeter:
         then = self._window[0]
         span = max(elapsed - then[0], 1) / 1e9
         total: dict[str, int] = {}
-        for errors in self._errors.values():
+        for (kind, _), errors in self._errors.items():
             for key, number in errors.items():
-                total[f"balancer {key}"] = total.get(f"balancer {key}", 0) + number
+                total[f"{kind} {key}"] = total.get(f"{kind} {key}", 0) + number
         return Progress(
             state=state,
             phase=self._phase(elapsed)[0],

@@ -82,6 +82,19 @@ class BalancerRole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarRole:
+    """One worker of the relay between clients and balancer."""
+
+    front: tuple[str, int]
+    upstream: tuple[str, int]  # the balancer's front
+    reuse_port: bool
+    source: SourceSettings
+    connect_timeout_ns: int
+    idle_timeout_ns: int
+    backlog: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRole:
     """One generator process: rows ``worker, worker + workers, ...`` of the plan are its."""
 
@@ -137,9 +150,9 @@ class SamplerRole:
 class RoleSpec:
     """One process of the crew."""
 
-    kind: str  # "backend", "balancer", "client", "sampler"
+    kind: str  # "backend", "balancer", "sidecar", "client", "sampler"
     index: int
-    settings: BackendRole | BalancerRole | ClientRole | SamplerRole
+    settings: BackendRole | BalancerRole | SidecarRole | ClientRole | SamplerRole
     descriptors: int | None = None
     loop: str = "uvloop"
     tick_ns: int = 100_000_000  # between two reports; longer where there are very many roles
@@ -175,7 +188,7 @@ def _source(data: dict[str, Any]) -> SourceSettings:
 
 def _role_from_json(data: dict[str, Any]) -> RoleSpec:
     given = data["settings"]
-    settings: BackendRole | BalancerRole | ClientRole | SamplerRole
+    settings: BackendRole | BalancerRole | SidecarRole | ClientRole | SamplerRole
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }
@@ -193,6 +206,8 @@ def _role_from_json(data: dict[str, Any]) -> RoleSpec:
                 }
             )
         )
+    elif data["kind"] == "sidecar":
+        settings = SidecarRole(**(values | {"source": _source(given["source"])}))
     elif data["kind"] == "client":
         settings = ClientRole(**(values | {"source": _source(given["source"])}))
     else:

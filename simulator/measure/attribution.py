@@ -3,7 +3,8 @@
 When the balancer cannot serve a client it closes the connection, and all the client sees is a
 reset. The balancer wrote down why, with the client's address and port; joined by that tuple and
 by time, a reset becomes ``balancer-backend/connect/EADDRNOTAVAIL``. A failure that joins nothing
-keeps what the client saw on its own hop.
+keeps what the client saw on its own hop. With a sidecar between the two, the balancer's record is
+first brought to the client behind the sidecar (`sidecar_join`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.measure.sidecar_join import last_at_or_before, refusals_behind_sidecar
 from simulator.preflight.hops import client_hop
 from simulator.records import Call, Hop, Outcome, error_key
 
@@ -75,7 +77,12 @@ def find_causes(run: Run) -> Causes:
     call = rows["call"][failed].astype(np.int64)
     error = rows["error"][failed].astype(np.int64)
     backend = rows["backend"][failed].astype(np.int64)
-    refusal = _matching_refusal(rows, failed, run.refusals, client_addresses(run.events))
+    refusals = run.refusals
+    if client_hop(run.scenario) is Hop.CLIENT_SIDECAR:
+        refusals = refusals_behind_sidecar(
+            run.refusals, run.sidecar_refusals, run.sidecar_cuts, STAMP_SLACK_NS
+        )
+    refusal = _matching_refusal(rows, failed, refusals, client_addresses(run.events))
     # What fails in the client's own socket() or bind() never reached the balancer, and where
     # there is none, rows of refusals are not this run's.
     refusal[np.isin(call, (Call.SOCKET, Call.BIND))] = -1
@@ -83,7 +90,7 @@ def find_causes(run: Run) -> Causes:
         refusal[:] = -1
     joined = refusal >= 0
     for target, name in ((hop, "hop"), (call, "call"), (error, "error"), (backend, "backend")):
-        target[joined] = run.refusals[name][refusal[joined]]
+        target[joined] = refusals[name][refusal[joined]]
     return Causes(row=failed, hop=hop, call=call, error=error, backend=backend, joined=joined)
 
 
@@ -127,7 +134,7 @@ def _owner_rows(rows: Columns, used: Ints, key: Ints, sent: Ints, refusals: Colu
     owner = np.full(len(wanted), -1, dtype=np.int64)
     # The exact moment first: a neighbour inside the slack is only taken when nothing else fits.
     for slack in (0, STAMP_SLACK_NS):
-        last = _last_at_or_before(key, sent, wanted, refusals["t_ns"] + slack)
+        last = last_at_or_before(key, sent, wanted, refusals["t_ns"] + slack)
         safe = np.maximum(last, 0)
         closed = rows["closed_ns"][used[safe]]
         fits = (
@@ -139,20 +146,3 @@ def _owner_rows(rows: Columns, used: Ints, key: Ints, sent: Ints, refusals: Colu
         )
         owner[fits] = used[safe[fits]]
     return owner
-
-
-def _last_at_or_before(key: Ints, sent: Ints, wanted: Ints, moment: Ints) -> Ints:
-    """Index of the last (key, sent) that is not above each (wanted, moment), -1 = none.
-
-    Both are ranked in one sort, since numpy has no search over pairs.
-    """
-    size = len(key)
-    # At equal pairs the table's rows come first, so that "not above" includes equality.
-    side = np.concatenate([np.zeros(size, np.int8), np.ones(len(wanted), np.int8)])
-    order = np.lexsort((side, np.concatenate([sent, moment]), np.concatenate([key, wanted])))
-    from_table = side[order] == 0
-    seen = np.cumsum(from_table) - 1
-    found = np.empty(len(wanted), dtype=np.int64)
-    asked = ~from_table
-    found[order[asked] - size] = seen[asked]
-    return found

@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.measure.histogram import Histogram
-from simulator.records import Hop, Outcome
+from simulator.measure.hops import relay_dials
+from simulator.records import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.engine import Run
+    from simulator.engine import Columns, Run
     from simulator.measure.hops import HopFacts
+    from simulator.records import Hop
 
 BUCKETS: Final = 20
 
@@ -48,8 +50,7 @@ class Connects:
     failed: Ints
 
 
-def _of_dials(run: Run) -> Connects:
-    dials = run.dials
+def _of_dials(dials: Columns) -> Connects:
     order = np.argsort(dials["t_ns"], kind="stable")
     group = dials["source"] << 32 | dials["backend"]
     return Connects(
@@ -111,7 +112,8 @@ def connect_cost(run: Run, facts: HopFacts) -> dict[str, Any]:
         ``max`` in ns of those that succeeded (None where fewer than ten lie beyond), and
         ``failed_max`` in ns.
     """
-    connects = _of_dials(run) if facts.hop is Hop.BALANCER_BACKEND else _of_clients(run)
+    dials = relay_dials(run, facts.hop)
+    connects = _of_clients(run) if dials is None else _of_dials(dials)
     empty: dict[str, Any] = {"hop": facts.hop.label, "method": None, "buckets": []}
     if not len(connects.t_ns) or facts.budget <= 0:
         return empty

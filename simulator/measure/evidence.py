@@ -29,7 +29,7 @@ from simulator.records import Call, Hop, error_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from simulator.engine import Run
+    from simulator.engine import Columns, Run
     from simulator.measure.accounting import Attempts
     from simulator.measure.attribution import Causes
     from simulator.measure.validity import Doubt
@@ -45,11 +45,15 @@ ACCEPTS: Final = {
     Hop.CLIENT_BALANCER.label: "balancer",
     Hop.BALANCER_BACKEND.label: "backend",
     Hop.CLIENT_BACKEND.label: "backend",
+    Hop.CLIENT_SIDECAR.label: "sidecar",
+    Hop.SIDECAR_BALANCER.label: "balancer",
 }
 CONNECTS: Final = {
     Hop.CLIENT_BALANCER.label: "client",
     Hop.BALANCER_BACKEND.label: "balancer",
     Hop.CLIENT_BACKEND.label: "client",
+    Hop.CLIENT_SIDECAR.label: "client",
+    Hop.SIDECAR_BALANCER.label: "sidecar",
 }
 
 
@@ -66,6 +70,7 @@ class Evidence:
         dial_errors: ``call/ERRNO`` -> connects of the balancer that failed, retried or not.
         dial_backends: errno name -> backends toward which connects failed so, sorted.
         port_dials: connects of the balancer that found no port.
+        sidecar_port_dials: the same of the sidecar.
         dropped: connections that the kernel dropped at a full accept queue.
         out_of_descriptors: role -> accepts that failed for want of a descriptor.
         counters: the kernel's counters over the run.
@@ -88,6 +93,7 @@ class Evidence:
     dial_errors: Mapping[str, int]
     dial_backends: Mapping[str, Sequence[int]]
     port_dials: int
+    sidecar_port_dials: int
     dropped: int
     out_of_descriptors: Mapping[str, int]
     counters: Mapping[str, int]
@@ -158,7 +164,7 @@ def _dropped(counters: Mapping[str, int]) -> int:
 
 def _starved_roles(run: Run) -> dict[str, int]:
     found = {}
-    for role in ("balancer", "backend"):
+    for role in ("sidecar", "balancer", "backend"):
         errors = sum_by_key(last_counters(run, role), "accept_errors")
         count = sum(value for name, value in errors.items() if name in _DESCRIPTORS)
         if count:
@@ -180,6 +186,12 @@ def _dial_errors(run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
             met = np.unique(backend[error == one_error])
             backends[name] = [int(one) for one in met if one >= 0]
     return counts, backends
+
+
+def _without_port(dials: Columns) -> int:
+    """Connects of a relay that found no port."""
+    found = ran_out(dials["call"], dials["error"])
+    return int(np.count_nonzero(found & ~bind_conflict(dials["call"], dials["error"])))
 
 
 def _client_backends(run: Run, causes: Causes) -> dict[str, list[int]]:
@@ -245,10 +257,6 @@ def gather(
         if attempts.not_sent.get(reason):
             cost[reason] = cost.get(reason, 0) + attempts.not_sent[reason]
     dial_errors, dial_backends = _dial_errors(run)
-    dials = run.dials
-    port_dials = ran_out(dials["call"], dials["error"]) & ~bind_conflict(
-        dials["call"], dials["error"]
-    )
     return Evidence(
         scenario=run.scenario,
         attempts=attempts,
@@ -257,7 +265,8 @@ def gather(
         errors=errors,
         dial_errors=dial_errors,
         dial_backends=_client_backends(run, causes) | dial_backends,
-        port_dials=int(np.count_nonzero(port_dials)),
+        port_dials=_without_port(run.dials),
+        sidecar_port_dials=_without_port(run.sidecar_dials),
         dropped=_dropped(counters),
         out_of_descriptors=starved,
         counters=counters,

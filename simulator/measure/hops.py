@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.measure.half_closed import half_closed
-from simulator.preflight.hops import client_hop, hop_budgets
+from simulator.preflight.hops import hop_budgets, hops_of
 from simulator.records import OUT_OF_PORTS, Call, Ending, Hop
 from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from simulator.engine import Run
+    from simulator.engine import Columns, Run
     from simulator.measure.attribution import Causes
 
 _NO_PORT: Final = (*sorted(OUT_OF_PORTS), int(Ending.NO_PORT))
@@ -82,6 +82,12 @@ class HopFacts:
         }
 
 
+def relay_dials(run: Run, hop: Hop) -> Columns | None:
+    """The connects of the relay that dials on a hop; None where clients do."""
+    made = {Hop.BALANCER_BACKEND: run.dials, Hop.SIDECAR_BALANCER: run.sidecar_dials}
+    return made.get(hop)
+
+
 def ran_out(call: Ints, error: Ints) -> Mask:
     """Which failures, shapes (n,), mean that no port was left: to connect from, or to bind.
 
@@ -127,8 +133,8 @@ def _first(moments_ns: Ints, chosen: Mask) -> int | None:
 
 
 def _ports_and_exhaustion(run: Run, hop: Hop, causes: Causes) -> tuple[int, int | None]:
-    if hop is Hop.BALANCER_BACKEND:
-        dials = run.dials
+    dials = relay_dials(run, hop)
+    if dials is not None:
         used = np.unique(dials["port"][dials["port"] > 0])
         return len(used), _first(dials["t_ns"], ran_out(dials["call"], dials["error"]))
     rows = run.connections
@@ -180,7 +186,4 @@ def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
 
 def all_hops(run: Run, causes: Causes) -> list[HopFacts]:
     """The hops of a run, the clients' first."""
-    hops = [client_hop(run.scenario)]
-    if hops[0] is Hop.CLIENT_BALANCER:
-        hops.append(Hop.BALANCER_BACKEND)
-    return [hop_facts(run, hop, causes) for hop in hops]
+    return [hop_facts(run, hop, causes) for hop in hops_of(run.scenario)]

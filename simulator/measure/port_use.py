@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from simulator.measure.hops import relay_dials
 from simulator.preflight.hops import source_of, source_ports
 from simulator.records import Hop
 from simulator.scenario.schema import KERNEL_PICKS
@@ -48,12 +49,14 @@ def _uses(run: Run, hop: Hop) -> tuple[_Uses, int]:
     Where the kernel picks for the balancer, reading each port would cost a system call for each
     connection, and the relay does not.
     """
-    if hop is Hop.BALANCER_BACKEND:
-        dials = run.dials
+    dials = relay_dials(run, hop)
+    if dials is not None:
         made = dials["error"] == 0
         good = made & (dials["port"] > 0)
         t_ns, backend = dials["t_ns"][good], dials["backend"][good]
-        where = _endpoints(run.leases, backend, t_ns)
+        where = np.zeros(len(t_ns), dtype=np.int64)  # a sidecar has one destination
+        if hop is Hop.BALANCER_BACKEND:
+            where = _endpoints(run.leases, backend, t_ns)
         uses = _ordered(t_ns, dials["source"][good], dials["port"][good], where)
         return uses, int(np.count_nonzero(made) - np.count_nonzero(good))
     rows = run.connections

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measure.check_remedies import check_remedies
-from simulator.measure.walls import gain, moved, wall_of, with_part, with_source
+from simulator.measure.walls import PART_OF, gain, moved, wall_of, with_part, with_source
 from simulator.ports.range import PortRange
-from simulator.preflight.hops import source_of
+from simulator.preflight.hops import TOWARD_A_RELAY, source_of
 from simulator.records import Hop
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
@@ -44,7 +44,7 @@ def in_order(remedies: list[Remedy]) -> list[str]:
 
 
 def _key(facts: HopFacts) -> str:
-    return "balancer.source" if facts.hop is Hop.BALANCER_BACKEND else "clients.source"
+    return f"{PART_OF.get(facts.hop, 'clients')}.source"
 
 
 def port_remedies(evidence: Evidence, facts: HopFacts, *, lost_to_time_wait: bool) -> list[str]:
@@ -96,7 +96,7 @@ def _more_tuples(
                 with_source(scenario, hop, ports="late-bind", range=None),
             )
         )
-    elif hop is not Hop.CLIENT_BALANCER and not lost_to_time_wait:
+    elif hop not in TOWARD_A_RELAY and not lost_to_time_wait:
         found.append(
             (
                 "twice the destinations, such as a second port for each backend (backends.count)",
@@ -116,7 +116,7 @@ def _more_tuples(
 def _sooner_back(scenario: Scenario, facts: HopFacts) -> list[tuple[str, Scenario]]:
     """Changes after which a closed connection gives its tuple back sooner, or at once."""
     key = _key(facts)
-    owner = "the balancer's" if facts.hop is Hop.BALANCER_BACKEND else "the clients'"
+    owner = f"the {PART_OF[facts.hop]}'s" if facts.hop in PART_OF else "the clients'"
     found = [
         (
             (
@@ -175,9 +175,11 @@ def half_closed_remedies(facts: HopFacts) -> list[str]:
 def queue_remedies(evidence: Evidence, hop: str) -> list[str]:
     """What keeps an accept queue from overflowing."""
     scenario = evidence.scenario
-    at_backend = hop != Hop.CLIENT_BALANCER.label
-    part = "backends" if at_backend else "balancer"
-    asked = scenario.backends.backlog if at_backend else scenario.balancer.backlog
+    at_backend = hop in (Hop.BALANCER_BACKEND.label, Hop.CLIENT_BACKEND.label)
+    at_sidecar = hop == Hop.CLIENT_SIDECAR.label and scenario.sidecar is not None
+    relay = (scenario.sidecar if at_sidecar else None) or scenario.balancer
+    part = "backends" if at_backend else "sidecar" if at_sidecar else "balancer"
+    asked = scenario.backends.backlog if at_backend else relay.backlog
     now = min(asked, scenario.kernel.somaxconn)
     found = []
     if now < 65_535:
@@ -212,11 +214,11 @@ def queue_remedies(evidence: Evidence, hop: str) -> list[str]:
             )
         )
     else:
-        workers = scenario.balancer.workers
+        workers = relay.workers
         found.append(
             Remedy(
                 2,
-                f"{2 * workers} workers (balancer.workers), each with a queue of its own: "
+                f"{2 * workers} workers ({part}.workers), each with a queue of its own: "
                 f"{format_count(now * workers)} -> {format_count(now * workers * 2)} "
                 f"connections wait",
             )
@@ -227,7 +229,9 @@ def queue_remedies(evidence: Evidence, hop: str) -> list[str]:
 def descriptor_remedies(evidence: Evidence, role: str) -> list[str]:
     """What gives a role enough descriptors: a limit, or more processes."""
     scenario = evidence.scenario
+    sidecar = scenario.sidecar or scenario.balancer
     part, workers, each, limit = {
+        "sidecar": ("sidecar", sidecar.workers, 2, sidecar.descriptors),
         "balancer": ("balancer", scenario.balancer.workers, 2, scenario.balancer.descriptors),
         "backend": ("backends", scenario.backends.processes, 1, scenario.backends.descriptors),
         "client": ("clients", scenario.clients.processes, 1, scenario.clients.descriptors),
@@ -243,7 +247,7 @@ def descriptor_remedies(evidence: Evidence, role: str) -> list[str]:
             f"{'process' if workers == 1 else 'processes'} need "
             f"{format_count(math.ceil(need / workers))}"
         )
-        field = "workers" if role == "balancer" else "processes"
+        field = "workers" if role in ("balancer", "sidecar") else "processes"
         more = math.ceil(each * wanted / max(1, limit - 64))
         if more > workers:
             texts.append(f"{more} processes ({part}.{field}) of {format_count(limit)} each")

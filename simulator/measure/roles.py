@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 Tick = Mapping[str, Any]
 #: The counter that says how many connections a role served.
-_SERVED: Final = {"client": "sent", "balancer": "accepted", "backend": "accepted"}
+_SERVED: Final = {
+    "client": "sent",
+    "sidecar": "accepted",
+    "balancer": "accepted",
+    "backend": "accepted",
+}
 #: Fewest connections that a cost for one connection may be made of.
 _FEWEST: Final = 100
 
@@ -110,20 +115,26 @@ def kernel_counters(run: Run) -> dict[str, int]:
     return {}
 
 
+def _roles(run: Run) -> list[str]:
+    """The roles that serve connections; a sidecar only where the scenario has one."""
+    return [role for role in _SERVED if role != "sidecar" or run.scenario.sidecar is not None]
+
+
 def cpu_table(run: Run) -> dict[str, float | None]:
     """``cpu`` of a summary."""
-    table = {f"{role}_us_per_connection": cpu_us_per_connection(run, role) for role in _SERVED}
+    roles = _roles(run)
+    table = {f"{role}_us_per_connection": cpu_us_per_connection(run, role) for role in roles}
     return {
         **table,
         "sampler_share": sampler_share(run),
-        **{f"{role}_share": busiest_share(run, role) for role in _SERVED},
+        **{f"{role}_share": busiest_share(run, role) for role in roles},
     }
 
 
 def memory_table(run: Run) -> dict[str, float | None]:
     """``memory`` of a summary; the kernel's share is told only where an engine recorded it."""
     table: dict[str, float | None] = {
-        f"{role}_bytes_per_connection": bytes_per_connection(run, role) for role in _SERVED
+        f"{role}_bytes_per_connection": bytes_per_connection(run, role) for role in _roles(run)
     }
     return {**table, "kernel_bytes_per_connection": _kernel_bytes(run)}
 

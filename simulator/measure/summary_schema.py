@@ -162,7 +162,7 @@ def _fields() -> dict[str, Node]:
                 at_most=_or_none(_SHARE, "given when none failed: 3/N"),
             ),
         ),
-        "hops": _said({**_list(_hop()), "minItems": 1, "maxItems": 2}, "the clients' first"),
+        "hops": _said({**_list(_hop()), "minItems": 1, "maxItems": 3}, "the clients' first"),
         "connections": _named(["peak_concurrent", "opened", "closed"], COUNT),
         "backends": _object(
             count=COUNT, ports=_map(_list(COUNT)), moves=COUNT, lost_races=COUNT,

@@ -18,8 +18,8 @@ from simulator.measure.phases import measured, spans, stopped_at_ns
 from simulator.measure.precision import trends
 from simulator.measure.roles import busiest_share, kernel_counters, sampler_share
 from simulator.measure.state_doubts import state_doubts
-from simulator.preflight.hops import client_hop, waits_ns
-from simulator.records import NEEDLESS, Hop, Outcome
+from simulator.preflight.hops import hops_of, waits_ns
+from simulator.records import NEEDLESS, Outcome
 from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
@@ -156,11 +156,6 @@ def observer_doubts(run: Run) -> list[Doubt]:
     return found
 
 
-def _hops(run: Run) -> list[Hop]:
-    first = client_hop(run.scenario)
-    return [first] if first is Hop.CLIENT_BACKEND else [first, Hop.BALANCER_BACKEND]
-
-
 def transient_doubts(run: Run) -> list[Doubt]:
     """Whether ports had time to come back before rates were taken.
 
@@ -170,7 +165,7 @@ def transient_doubts(run: Run) -> list[Doubt]:
     scenario = run.scenario
     if all(phase.hold is not None for phase in scenario.traffic):
         return []
-    waits = [waits_ns(scenario, hop) for hop in _hops(run)]
+    waits = [waits_ns(scenario, hop) for hop in hops_of(run.scenario)]
     hold_s = max((wait for wait in waits if wait is not None), default=0) / NS_PER_S
     all_spans = spans(run)
     window = sum(span.seconds for span in measured(all_spans))
@@ -248,7 +243,7 @@ def _pause_doubts(run: Run) -> list[Doubt]:
 def _state_doubts(run: Run) -> list[Doubt]:
     return [
         Doubt(code=code, message=message, remedy=remedy)
-        for code, message, remedy in state_doubts(run, _hops(run), kernel_counters(run))
+        for code, message, remedy in state_doubts(run, hops_of(run.scenario), kernel_counters(run))
     ]
 
 

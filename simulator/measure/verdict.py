@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
-from simulator.measure.evidence import ACCEPTS, Evidence
+from simulator.measure.evidence import ACCEPTS, CONNECTS, Evidence
 from simulator.measure.remedies import (
     descriptor_remedies,
     generator_remedies,
@@ -37,7 +37,17 @@ if TYPE_CHECKING:
 _DROPS: Final = 0.01
 #: A range seen this full, by a reading that is never of one moment, was full.
 _NEARLY: Final = 0.9
-_SUBJECT: Final = {"balancer": "The balancer", "client": "The clients", "backend": "A backend"}
+_SUBJECT: Final = {
+    "balancer": "The balancer",
+    "sidecar": "The sidecar",
+    "client": "The clients",
+    "backend": "A backend",
+}
+#: The hop that a relay dials on.
+_HOP_OF: Final = {
+    "balancer": Hop.BALANCER_BACKEND.label,
+    "sidecar": Hop.SIDECAR_BALANCER.label,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,8 @@ def choose_code(evidence: Evidence) -> str:
         return next(code for code in VERDICTS if evidence.causes.get(code) == most)
     if evidence.port_dials:
         return "balancer-source-ports"
+    if evidence.sidecar_port_dials:
+        return "sidecar-source-ports"
     if any(doubt.code == "generator-late" and doubt.invalid for doubt in evidence.doubts):
         return "generator"
     if evidence.dropped > _DROPS * max(1, evidence.attempts.planned):
@@ -88,6 +100,7 @@ def decide(evidence: Evidence) -> Verdict:
     code = choose_code(evidence)
     say: dict[str, Callable[[Evidence], Verdict]] = {
         "balancer-source-ports": lambda e: _ports(e, "balancer-source-ports"),
+        "sidecar-source-ports": lambda e: _ports(e, "sidecar-source-ports"),
         "client-source-ports": lambda e: _ports(e, "client-source-ports"),
         "bind-conflict": _bind_conflict,
         "backend-refused": _refused,
@@ -191,13 +204,15 @@ def _where(evidence: Evidence, facts: HopFacts) -> str:
     backends = {one for name in names for one in evidence.dial_backends.get(name, ())}
     if destination is None:
         return ""
-    more = f" and {len(backends) - 1} other backends" if len(backends) > 1 else ""
+    many = len(backends) > 1 and facts.hop is not Hop.SIDECAR_BALANCER
+    more = f" and {len(backends) - 1} other backends" if many else ""
     return f" toward {destination}{more}"
 
 
 def _ports(evidence: Evidence, code: str) -> Verdict:
     role = code.partition("-")[0]
-    hop = Hop.BALANCER_BACKEND.label if role == "balancer" else next(iter(evidence.hops))
+    hop = _HOP_OF.get(role, next(iter(evidence.hops)))
+    port_dials = evidence.sidecar_port_dials if role == "sidecar" else evidence.port_dials
     facts = evidence.hops[hop]
     lost, leaked = _lost_to_time_wait(evidence, facts), _lost_half_closed(facts)
     if source_of(evidence.scenario, facts.hop).ports == "permanent":
@@ -213,7 +228,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
         saved = "retries saved every connection"
         if evidence.scenario.balancer.on_no_port == "queue":
             saved = "every connection waited until there was one"
-        cost = f"{format_count(evidence.port_dials)} connects failed, {saved}"
+        cost = f"{format_count(port_dials)} connects failed, {saved}"
     wall = _wall(evidence, facts)
     remedies = port_remedies(evidence, facts, lost_to_time_wait=lost)
     return Verdict(
@@ -229,7 +244,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
             "time_wait_side": facts.time_wait_side,
             "range_remarks": range_remarks(evidence.scenario, facts.hop),
             "failed": evidence.causes.get(code, 0),
-            "failed_connects": evidence.port_dials if role == "balancer" else None,
+            "failed_connects": None if role == "client" else port_dials,
             "budget": facts.budget,
             "worst": facts.worst,
             "ceiling_per_s": wall.rate_per_s,
@@ -243,7 +258,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
 def _bind_conflict(evidence: Evidence) -> Verdict:
     hop = _top_hop(evidence, "bind-conflict")
     facts = evidence.hops[hop]
-    who = "The balancer" if facts.hop is Hop.BALANCER_BACKEND else "The clients"
+    who = _SUBJECT[CONNECTS[hop]]
     mode = source_of(evidence.scenario, facts.hop).ports
     lost = _lost_to_time_wait(evidence, facts)
     if mode == "early-bind":
@@ -290,7 +305,8 @@ def _refused(evidence: Evidence) -> Verdict:
 def _accept_queue(evidence: Evidence) -> Verdict:
     code = "accept-queue"
     hop = _top_hop(evidence, code)
-    owner = "the balancer" if ACCEPTS[hop] == "balancer" else "the backends"
+    accepts = ACCEPTS[hop]
+    owner = "the backends" if accepts == "backend" else f"the {accepts}"
     lost = evidence.causes.get(code, 0)
     cost = (
         _cost(evidence, code)
@@ -323,12 +339,14 @@ def _starving_role(evidence: Evidence) -> str:
     if evidence.attempts.not_sent.get("descriptors"):
         return "client"
     hop = _top_hop(evidence, "descriptors")
-    return "balancer" if hop == Hop.BALANCER_BACKEND.label else "client"
+    return CONNECTS[hop]
 
 
 def _descriptors(evidence: Evidence) -> Verdict:
     code, role = "descriptors", _starving_role(evidence)
+    sidecar = evidence.scenario.sidecar
     part = {
+        "sidecar": sidecar.descriptors if sidecar is not None else None,
         "balancer": evidence.scenario.balancer.descriptors,
         "backend": evidence.scenario.backends.descriptors,
         "client": evidence.scenario.clients.descriptors,

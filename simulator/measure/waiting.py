@@ -90,7 +90,7 @@ def _reached_and_accepted(run: Run) -> tuple[int, int]:
     if not last:
         return 0, 0
     heard_ns = min(int(tick["t_ns"]) for tick in last)
-    if client_hop(run.scenario) is Hop.CLIENT_BALANCER:
+    if client_hop(run.scenario) is not Hop.CLIENT_BACKEND:
         made = run.dials["t_ns"][run.dials["error"] == 0]
     else:
         made = run.connections["connected_ns"]
@@ -112,7 +112,7 @@ def unanswered(run: Run, causes: Causes) -> Unanswered | None:
     )
     if not chosen.any():
         return None
-    if client_hop(run.scenario) is Hop.CLIENT_BALANCER:
+    if client_hop(run.scenario) is not Hop.CLIENT_BACKEND:
         connected = np.count_nonzero(run.connections["connected_ns"] >= 0)
         if np.count_nonzero(run.dials["error"] == 0) < _KEPT_PACE * connected:
             return None
@@ -127,6 +127,7 @@ def _idle_limits(run: Run) -> dict[str, int]:
     """
     scenario = run.scenario
     ended = {
+        "sidecar": ("idle_closed", scenario.sidecar.idle_timeout if scenario.sidecar else 0),
         "balancer": ("idle_closed", scenario.balancer.idle_timeout),
         "backends": ("idled", getattr(scenario.backends, "idle_timeout", None)),
     }

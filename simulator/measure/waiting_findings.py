@@ -107,7 +107,8 @@ def idle_timeout(evidence: Evidence) -> Finding:
     count = format_count(sum(cut.errors.values()))
     limit, gap_ns = format_ns(cut.limit_ns), evidence.request_gap_ns
     above = format_ns(_ROOM * max(gap_ns, cut.limit_ns))
-    whose = "The balancer's" if cut.key.startswith("balancer") else "The backends'"
+    owner = cut.key.partition(".")[0]
+    whose = "The backends'" if owner == "backends" else f"The {owner}'s"
     apart = f", and requests are {format_ns(gap_ns)} apart" if gap_ns else ""
     return Finding(
         sentence=(

@@ -56,9 +56,13 @@ def wall_of(scenario: Scenario, hop: Hop, open_s: float) -> Wall:
     )
 
 
+#: The part of a scenario whose `source` dials on a hop, where it is not the clients.
+PART_OF: Final = {Hop.BALANCER_BACKEND: "balancer", Hop.SIDECAR_BALANCER: "sidecar"}
+
+
 def with_source(scenario: Scenario, hop: Hop, **changes: Any) -> Scenario:  # noqa: ANN401 - fields
     """The scenario with some fields of a hop's `Source` changed, unchecked."""
-    name = "balancer" if hop is Hop.BALANCER_BACKEND else "clients"
+    name = PART_OF.get(hop, "clients")
     part = getattr(scenario, name)
     source = source_of(scenario, hop).model_copy(update=changes)
     return scenario.model_copy(update={name: part.model_copy(update={"source": source})})

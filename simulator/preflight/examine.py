@@ -21,11 +21,11 @@ from simulator.preflight.hops import (
     open_ns,
     remarks,
     share,
-    source_of,
     source_ports,
 )
 from simulator.records import (
     CONNECTION_COLUMNS,
+    CUT_COLUMNS,
     DIAL_COLUMNS,
     PLAN_COLUMNS,
     REFUSAL_COLUMNS,
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
     from simulator.kernel.limits import Machine
     from simulator.ports.budget import HopBudget
+    from simulator.scenario.balancer import Balancer
     from simulator.scenario.schema import Scenario
+    from simulator.scenario.sidecar import Sidecar
     from simulator.scenario.source import Source
     from simulator.traffic.plan import Plan
 
@@ -70,7 +72,7 @@ class RoleNeed:
     """What the processes of one kind need.
 
     Attributes:
-        role: ``client``, ``balancer``, ``backend`` or ``sampler``.
+        role: ``client``, ``sidecar``, ``balancer``, ``backend`` or ``sampler``.
         processes: how many there are.
         descriptors: open files of the busiest one at its peak, if all ports could be had.
         limit: descriptor limit it will run with.
@@ -200,16 +202,17 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
         )
     ]
     open_backend = open_client
-    if scenario.balancer.driver != "none":
-        balancer, second = scenario.balancer, budgets[Hop.BALANCER_BACKEND.label]
-        open_backend = min(open_client, second.total)
-        front = _uneven(open_client, balancer.workers)
+    for role, relay, hop in _relays(scenario):
+        second = budgets[hop.label]
+        front = _uneven(open_backend, relay.workers)
+        open_backend = min(open_backend, second.total)
+        onward = "connections to the balancer" if role == "sidecar" else "connections to backends"
         parts = [
             ("accepted connections", front),
-            ("connections to backends", min(front, second.total)),
-            _kept(balancer.source, plan, second, balancer.workers),
+            (onward, min(front, second.total)),
+            _kept(relay.source, plan, second, relay.workers),
         ]
-        needs.append(_need(machine, "balancer", balancer.workers, balancer.descriptors, parts))
+        needs.append(_need(machine, role, relay.workers, relay.descriptors, parts))
     backends = scenario.backends
     processes = backends.processes
     parts = [
@@ -219,6 +222,16 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
     needs.append(_need(machine, "backend", processes, backends.descriptors, parts))
     needs.append(_need(machine, "sampler", 1, None, []))
     return needs
+
+
+def _relays(scenario: Scenario) -> list[tuple[str, Balancer | Sidecar, Hop]]:
+    """The relays that a connection passes, in order: role, its part of the scenario, its hop."""
+    if scenario.balancer.driver == "none":
+        return []
+    found: list[tuple[str, Balancer | Sidecar, Hop]] = []
+    if scenario.sidecar is not None:
+        found.append(("sidecar", scenario.sidecar, Hop.SIDECAR_BALANCER))
+    return [*found, ("balancer", scenario.balancer, Hop.BALANCER_BACKEND)]
 
 
 def _kept(source: Source, plan: Plan, budget: HopBudget, processes: int) -> tuple[str, int]:
@@ -292,6 +305,9 @@ def _disk_bytes(scenario: Scenario, plan: Plan, roles: Iterable[RoleNeed]) -> in
         dial = sum(np.dtype(kind).itemsize for kind in DIAL_COLUMNS.values())
         refusal = sum(np.dtype(kind).itemsize for kind in REFUSAL_COLUMNS.values())
         total += plan.connections * (dial * (1 + scenario.balancer.retries) + refusal)
+        if scenario.sidecar is not None:
+            cut = sum(np.dtype(kind).itemsize for kind in CUT_COLUMNS.values())
+            total += plan.connections * (dial + max(refusal, cut))
     length_ns = plan.duration_ns + scenario.grace
     total += length_ns // scenario.sampling.every * SAMPLE_BYTES
     processes = sum(role.processes for role in roles)
@@ -305,7 +321,7 @@ def _descriptor_refusals(roles: Iterable[RoleNeed], machine: Machine) -> list[st
             continue
         processes = _processes_for(role, machine.descriptors_hard - ROLE_DESCRIPTORS)
         key = {"client": "clients.processes", "balancer": "balancer.workers"}.get(
-            role.role, "backends.processes"
+            role.role, "sidecar.workers" if role.role == "sidecar" else "backends.processes"
         )
         found.append(
             f"{role.role}: {role.sentence} in one process, but the hard limit is "
@@ -362,9 +378,7 @@ def _port_refusals(scenario: Scenario) -> list[str]:
     sides: list[tuple[str, Source, int]] = [
         ("clients", scenario.clients.source, scenario.clients.processes)
     ]
-    if scenario.balancer.driver != "none":
-        balancer = scenario.balancer
-        sides.append(("balancer", source_of(scenario, Hop.BALANCER_BACKEND), balancer.workers))
+    sides += [(role, relay.source, relay.workers) for role, relay, _ in _relays(scenario)]
     for name, source, processes in sides:
         ports = source_ports(scenario, source)
         if source.ports in BINDS_A_PORT and len(ports) < processes:

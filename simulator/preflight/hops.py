@@ -11,6 +11,8 @@ backend    free at once                  free at once
 reset      free at once                  free at once
 =========  ============================  ============================
 
+A sidecar's port toward the balancer is held as a client's port is.
+
 The side that closes first keeps it; where that is the accepting end, the tuple waits on a fixed
 port, and a new SYN takes it over.
 
@@ -20,6 +22,7 @@ Source: RFC 9293, sections 3.4.2 and 3.6.1; Linux 6.18, seen in a private networ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
@@ -45,8 +48,10 @@ if TYPE_CHECKING:
 
     Times = NDArray[np.int64]
 
-#: Where the balancer listens.
+#: Where the balancer listens, and a sidecar on an address of its own.
 FRONT_PORT: Final = 8080
+#: Hops whose far end is a relay: one address and port, however many backends there are.
+TOWARD_A_RELAY: Final = frozenset({Hop.CLIENT_BALANCER, Hop.CLIENT_SIDECAR, Hop.SIDECAR_BALANCER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +83,24 @@ class Ceiling:
     sentence: str
 
 
+def hops_of(scenario: Scenario) -> tuple[Hop, ...]:
+    """The hops of a scenario, in the order a connection takes them."""
+    if scenario.balancer.driver == "none":
+        return (Hop.CLIENT_BACKEND,)
+    if scenario.sidecar is not None:
+        return (Hop.CLIENT_SIDECAR, Hop.SIDECAR_BALANCER, Hop.BALANCER_BACKEND)
+    return (Hop.CLIENT_BALANCER, Hop.BALANCER_BACKEND)
+
+
 def client_hop(scenario: Scenario) -> Hop:
     """The hop that clients connect on."""
-    return Hop.CLIENT_BACKEND if scenario.balancer.driver == "none" else Hop.CLIENT_BALANCER
+    return hops_of(scenario)[0]
 
 
 def source_of(scenario: Scenario, hop: Hop) -> Source:
     """Where the connections of a hop come from."""
+    if hop is Hop.SIDECAR_BALANCER and scenario.sidecar is not None:
+        return scenario.sidecar.source
     return scenario.balancer.source if hop is Hop.BALANCER_BACKEND else scenario.clients.source
 
 
@@ -97,10 +113,7 @@ def source_ports(scenario: Scenario, source: Source) -> PortRange:
 
 def hop_budgets(scenario: Scenario) -> tuple[HopBudget, ...]:
     """The tuples of each hop, in the order a connection takes them."""
-    first = _budget(scenario, client_hop(scenario))
-    if scenario.balancer.driver == "none":
-        return (first,)
-    return (first, _budget(scenario, Hop.BALANCER_BACKEND))
+    return tuple(_budget(scenario, hop) for hop in hops_of(scenario))
 
 
 def _budget(scenario: Scenario, hop: Hop) -> HopBudget:
@@ -116,7 +129,7 @@ def _budget(scenario: Scenario, hop: Hop) -> HopBudget:
         name=hop.label,
         mode=source.ports,
         sources=source.addresses,
-        destinations=1 if hop is Hop.CLIENT_BALANCER else scenario.backends.count,
+        destinations=1 if hop in TOWARD_A_RELAY else scenario.backends.count,
         range_text=str(ports),
         reserved=reserved,
         listening=listening,
@@ -225,12 +238,9 @@ def ceilings(scenario: Scenario, plan: Plan, opened: Times) -> tuple[Ceiling, ..
         plan: drawn from it.
         opened: `open_ns` of the plan, shape (connections,).
     """
-    hops = [client_hop(scenario)]
-    if scenario.balancer.driver != "none":
-        hops.append(Hop.BALANCER_BACKEND)
     return tuple(
         _ceiling(scenario, plan, opened, hop, budget)
-        for hop, budget in zip(hops, hop_budgets(scenario), strict=True)
+        for hop, budget in zip(hops_of(scenario), hop_budgets(scenario), strict=True)
     )
 
 
@@ -361,8 +371,10 @@ def _meetings(scenario: Scenario) -> list[str]:
     if scenario.balancer.driver == "none":
         return []
     sides = {"clients": scenario.clients.source, "balancer": scenario.balancer.source}
+    if scenario.sidecar is not None:
+        sides["sidecar"] = scenario.sidecar.source
     found = []
-    for binder, chooser in (("clients", "balancer"), ("balancer", "clients")):
+    for binder, chooser in permutations(sides, 2):
         binding, choosing = sides[binder], sides[chooser]
         if binding.ports in KERNEL_PICKS or choosing.ports not in KERNEL_PICKS:
             continue

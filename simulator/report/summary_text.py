@@ -33,7 +33,7 @@ _PERCENTILES: Final = (
     ("p999", "p99.9"),
     ("max", "max"),
 )
-_ROLES: Final = ("client", "balancer", "backend")
+_ROLES: Final = ("client", "sidecar", "balancer", "backend")
 _WIDTH: Final = 100
 
 

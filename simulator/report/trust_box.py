@@ -83,7 +83,8 @@ def valid_line(summary: Mapping[str, Any]) -> str:
     lag = _mapping(_mapping(summary.get("latency_ns")).get("lag")).get("p99")
     if isinstance(lag, int | float):
         parts.append(f"late p99 {format_ns(lag)}")
-    for role, name in (("client", "generator"), ("balancer", "balancer"), ("backend", "backend")):
+    names = {"client": "generator", "sidecar": "sidecar", "balancer": "balancer"}
+    for role, name in {**names, "backend": "backend"}.items():
         share = _mapping(summary.get("cpu")).get(f"{role}_busiest_share")
         if isinstance(share, int | float):
             parts.append(f"{name} {100 * share:.0f}% of a core")

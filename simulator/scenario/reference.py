@@ -47,6 +47,7 @@ from simulator.scenario.schema import (
     Sampling,
     Scenario,
 )
+from simulator.scenario.sidecar import Sidecar
 from simulator.scenario.source import Source
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import VERDICTS, known_metrics
@@ -72,6 +73,7 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Ejection, "ejection"),
     (Queue, "queue"),
     (RetryBudget, "retry_budget"),
+    (Sidecar, "sidecar"),
     (Clients, "clients"),
     (Source, "source"),
     (Phase, "traffic"),

@@ -38,6 +38,7 @@ from simulator.scenario.fields import (
     time_text,
 )
 from simulator.scenario.requests import Requests
+from simulator.scenario.sidecar import Sidecar, sidecar_fits
 from simulator.scenario.source import Source, SourcePortMode
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
@@ -394,6 +395,9 @@ class Scenario(Mapping):
     kernel: Kernel = Field(default_factory=Kernel, description="the private network namespace")
     backends: Backends = Field(default_factory=Backends, description="the servers")
     balancer: Balancer = Field(default_factory=Balancer, description="the relay")
+    sidecar: Sidecar | None = Field(
+        default=None, description="a second relay, between clients and balancer; none unless given"
+    )
     clients: Clients = Field(default_factory=Clients, description="the load generator")
     traffic: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=64)] = Field(
         description="phases, one after the other"
@@ -430,11 +434,15 @@ class Scenario(Mapping):
         if self.backends.weights and policy not in WEIGHTED_POLICIES:
             known = ", ".join(WEIGHTED_POLICIES)
             wrong.append(("backends.weights", f"is not used by {policy}, only by {known}"))
-        for path, source in (
+        sources = [
             ("balancer.source", self.balancer.source),
             ("clients.source", self.clients.source),
-        ):
+        ]
+        if self.sidecar is not None:
+            sources.append(("sidecar.source", self.sidecar.source))
+        for path, source in sources:
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
+        wrong += sidecar_fits(self)
         wrong += do_not_go_together(self)
         if wrong:
             raise about(*wrong[0], *wrong[1:])
@@ -469,11 +477,12 @@ class Scenario(Mapping):
         Source: net/ipv4/inet_hashtables.c, `__inet_hash_connect`; seen on Linux 6.18.
         """
         source = self.clients.source
+        relays = [self.balancer.source] + ([self.sidecar.source] if self.sidecar else [])
         if (
             source.range is not None
             or source.ports not in BINDS_A_PORT
             or self.balancer.driver == "none"
-            or self.balancer.source.ports not in KERNEL_PICKS
+            or not any(relay.ports in KERNEL_PICKS for relay in relays)
         ):
             return
         ports = self.kernel.port_range

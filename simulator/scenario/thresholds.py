@@ -45,7 +45,13 @@ BACKENDS: Final = (
     "backends.overlaps",
     "backends.lost_races",
 )
-HOPS: Final = ("client-balancer", "balancer-backend", "client-backend")
+HOPS: Final = (
+    "client-balancer",
+    "balancer-backend",
+    "client-backend",
+    "client-sidecar",
+    "sidecar-balancer",
+)
 HOP_FIELDS: Final = (
     "budget",
     "in_use_peak",
@@ -60,6 +66,7 @@ RECOVERY: Final = ("recovery.longest", "recovery.never")
 VERDICTS: Final = (
     "ok",
     "balancer-source-ports",
+    "sidecar-source-ports",
     "client-source-ports",
     "bind-conflict",
     "backend-refused",

@@ -27,7 +27,6 @@ CONNECTIONS: Final = "connections"
 LATEST: Final = "latest"
 MANIFEST_SCHEMA: Final = "portchurn.run/1"
 LINE_STREAMS: Final = ("samples", "roles", "leases", "events")
-ROW_STREAMS: Final = ("dials", "refusals")
 
 _SLUG_RE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RUN_ID_RE: Final = re.compile(r"\d{8}-\d{6}(-[a-z0-9]+)*-[0-9a-f]{4}")

@@ -22,6 +22,7 @@ from simulator.engine import Run
 from simulator.errors import ResultsIncomplete, UsageError
 from simulator.records import (
     CONNECTION_COLUMNS,
+    CUT_COLUMNS,
     DIAL_COLUMNS,
     OPTIONAL_COLUMNS,
     PLAN_COLUMNS,
@@ -279,6 +280,9 @@ def load_run(folder: Path) -> Run:
         connections=_load_columns(folder / CONNECTIONS, CONNECTION_COLUMNS, rows),
         dials=_load_rows(folder, "dials", DIAL_COLUMNS),
         refusals=_load_rows(folder, "refusals", REFUSAL_COLUMNS),
+        sidecar_dials=_load_rows(folder, "sidecar-dials", DIAL_COLUMNS),
+        sidecar_refusals=_load_rows(folder, "sidecar-refusals", REFUSAL_COLUMNS),
+        sidecar_cuts=_load_rows(folder, "sidecar-cuts", CUT_COLUMNS),
         samples=_load_timed_lines(folder / "samples.jsonl"),
         roles=_load_timed_lines(folder / "roles.jsonl"),
         leases=_load_lines(folder / "leases.jsonl"),

@@ -24,11 +24,10 @@ from simulator.engine import Job
 from simulator.errors import InternalError, Refused, ResultsIncomplete
 from simulator.records import (
     CONNECTION_COLUMNS,
-    DIAL_COLUMNS,
     NOT_YET,
     OPTIONAL_COLUMNS,
     PLAN_COLUMNS,
-    REFUSAL_COLUMNS,
+    ROW_STREAMS,
     SERVICE_COLUMNS,
 )
 from simulator.store import environment, owner
@@ -39,7 +38,6 @@ from simulator.store.layout import (
     MANIFEST,
     MANIFEST_SCHEMA,
     PLAN,
-    ROW_STREAMS,
     SCENARIO,
     SUMMARY,
     is_slug,
@@ -56,7 +54,7 @@ if TYPE_CHECKING:
 
     from simulator.scenario.schema import Scenario
 
-_ROW_BYTES: Final = {"dials": 8 * len(DIAL_COLUMNS), "refusals": 8 * len(REFUSAL_COLUMNS)}
+_ROW_BYTES: Final = {stream: 8 * len(columns) for stream, columns in ROW_STREAMS.items()}
 #: What a connection column holds before its row is taken up; all others start as zero.
 _INITIAL: Final = {
     name: NOT_YET for name in CONNECTION_COLUMNS if name.endswith("_ns") or name == "backend"
@@ -223,7 +221,7 @@ class RunWriter:
         Raises:
             ResultsIncomplete: the disk would not take them.
         """
-        if stream not in ROW_STREAMS or worker < 0:
+        if stream not in _ROW_BYTES or worker < 0:
             raise InternalError(f"no stream of rows is called {stream}-{worker}")
         if len(data) % _ROW_BYTES[stream]:
             raise InternalError(f"{stream} were given {len(data)} bytes, which is no whole row")

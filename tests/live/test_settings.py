@@ -19,6 +19,7 @@ from simulator.live.settings import (
     HopView,
     RoleSpec,
     SamplerRole,
+    SidecarRole,
     SourceSettings,
 )
 from tests.support.runs import scenario
@@ -26,6 +27,7 @@ from tests.support.runs import scenario
 KINDS = {
     "backend": BackendRole,
     "balancer": BalancerRole,
+    "sidecar": SidecarRole,
     "client": ClientRole,
     "sampler": SamplerRole,
 }

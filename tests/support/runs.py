@@ -11,6 +11,7 @@ import numpy as np
 
 from simulator.records import (
     CONNECTION_COLUMNS,
+    CUT_COLUMNS,
     DIAL_COLUMNS,
     PLAN_COLUMNS,
     REFUSAL_COLUMNS,
@@ -67,6 +68,9 @@ class RunBuilder:
     rows: dict[int, dict[str, int]] = field(default_factory=dict)
     dials: list[dict[str, int]] = field(default_factory=list)
     refusals: list[dict[str, int]] = field(default_factory=list)
+    sidecar_refusals: list[dict[str, int]] = field(default_factory=list)
+    sidecar_cuts: list[dict[str, int]] = field(default_factory=list)
+    sidecar_dials: list[dict[str, int]] = field(default_factory=list)
     lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def planned(self, due_ns: list[int], **columns: Any) -> RunBuilder:
@@ -216,6 +220,9 @@ class RunBuilder:
                     column[row] = values[name]
         _write_rows(writer, "dials", DIAL_COLUMNS, self.dials)
         _write_rows(writer, "refusals", REFUSAL_COLUMNS, self.refusals)
+        _write_rows(writer, "sidecar-dials", DIAL_COLUMNS, self.sidecar_dials)
+        _write_rows(writer, "sidecar-refusals", REFUSAL_COLUMNS, self.sidecar_refusals)
+        _write_rows(writer, "sidecar-cuts", CUT_COLUMNS, self.sidecar_cuts)
         for stream, record in self.lines:
             writer.line(stream, record)
         return writer

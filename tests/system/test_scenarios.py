@@ -321,3 +321,18 @@ def test_policies_under_churn(tmp_path: Path) -> None:
         # Whoever looks at load dials the idle-looking dead one more often, so the bound is loose.
         assert summary["backends"]["refused_after_move"] <= 40 * left
         assert summary["attempts"]["failed"] <= summary["backends"]["cut"] + 2
+
+
+def test_sidecar(tmp_path: Path) -> None:
+    (summary,) = run("sidecar", tmp_path).values()
+    ports, hold_s = 200, 0.5
+    names = ["client-sidecar", "sidecar-balancer", "balancer-backend"]
+    assert [one["name"] for one in summary["hops"]] == names
+    assert hop(summary, names[1])["budget"] == ports
+    assert set(summary["attempts"]["errors"]) == {"sidecar-balancer/connect/EADDRNOTAVAIL"}
+    # Asked 200 + 150 t a second; from the wall at ports / hold on, what comes back is what goes.
+    crossing_s = (ports / hold_s - 200) / 150
+    wanted = 200 * crossing_s + 150 * crossing_s**2 / 2 + (4 - crossing_s) * ports / hold_s
+    assert summary["attempts"]["ok"] == pytest.approx(wanted, rel=0.05)
+    # Over four destinations the balancer needs a quarter of that toward each of them.
+    assert hop(summary, names[2])["in_use_peak"] <= ports / 4 + 25

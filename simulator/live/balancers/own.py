@@ -60,21 +60,24 @@ def build_relay(loop: asyncio.AbstractEventLoop, settings: BalancerRole, index: 
     )
 
 
-class OwnBalancer(Role):
-    """One relay worker."""
+class RelayWorker(Role):
+    """One worker of a relay.
 
-    kind = "balancer"
+    Args:
+        loop: the event loop it lives in.
+        sock: its channel to the conductor.
+        index: which worker it is.
+        relay: what it runs; the worker closes it.
+    """
+
+    #: Names of its streams: of what it dialed, and of whom it refused.
+    streams = ("dials", "refusals")
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        sock: socket.socket,
-        index: int,
-        settings: BalancerRole,
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, index: int, relay: Relay
     ) -> None:
         super().__init__(loop, sock, index)
-        self._settings = settings
-        self._relay = build_relay(loop, settings, index)
+        self._relay = relay
 
     async def prepare(self) -> Message:
         """Accept from now on; nobody connects before the start."""
@@ -100,10 +103,8 @@ class OwnBalancer(Role):
 
     def on_tick(self) -> None:
         """Hand over what was recorded since the last tick."""
-        for stream, rows in (
-            ("dials", self._relay.take_dials()),
-            ("refusals", self._relay.take_refusals()),
-        ):
+        rows_of_each = (self._relay.take_dials(), self._relay.take_refusals())
+        for stream, rows in zip(self.streams, rows_of_each, strict=True):
             if rows:
                 self.channel.send({"is": stream}, rows)
 
@@ -138,3 +139,18 @@ class OwnBalancer(Role):
             "fds": 2 * now.active,
             **({} if care is None else {"care": asdict(care)}),
         }
+
+
+class OwnBalancer(RelayWorker):
+    """One worker of the balancer."""
+
+    kind = "balancer"
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        index: int,
+        settings: BalancerRole,
+    ) -> None:
+        super().__init__(loop, sock, index, build_relay(loop, settings, index))

@@ -1,0 +1,64 @@
+"""From a scenario to the workers of its sidecar, if it has one: addresses, ports, destination."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.live.settings import RoleSpec, SidecarRole, SourceSettings
+from simulator.preflight.hops import FRONT_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.scenario.schema import Scenario
+
+SIDECAR_FRONT_PREFIX: Final = (127 << 8) | 5
+SIDECAR_PREFIX: Final = (127 << 8) | 6
+#: The balancer's port on an address of its own, so that one port only is lost to connect().
+SIDECAR_FRONT: Final = ("127.5.0.1", FRONT_PORT)
+
+
+def sidecar_roles(
+    scenario: Scenario,
+    balancer: tuple[str, int],
+    source_settings: Callable[..., SourceSettings],
+    loop: str,
+) -> list[RoleSpec]:
+    """The sidecar's workers; none without a sidecar.
+
+    Args:
+        scenario: what to run.
+        balancer: address and port of the balancer's front.
+        source_settings: resolves a source for one of several workers.
+        loop: ``uvloop`` or ``asyncio``.
+    """
+    sidecar = scenario.sidecar
+    if sidecar is None:
+        return []
+    return [
+        RoleSpec(
+            kind="sidecar",
+            index=index,
+            settings=SidecarRole(
+                front=SIDECAR_FRONT,
+                upstream=balancer,
+                reuse_port=sidecar.workers > 1,
+                source=source_settings(
+                    scenario, sidecar.source, SIDECAR_PREFIX, "sidecar", index, sidecar.workers
+                ),
+                connect_timeout_ns=sidecar.connect_timeout,
+                idle_timeout_ns=sidecar.idle_timeout,
+                backlog=sidecar.backlog,
+            ),
+            descriptors=sidecar.descriptors,
+            loop=loop,
+        )
+        for index in range(sidecar.workers)
+    ]
+
+
+def sidecar_told(scenario: Scenario) -> dict[str, Any]:
+    """What the `started` event says of a sidecar; nothing without one."""
+    if scenario.sidecar is None:
+        return {}
+    return {"sidecar_front": ":".join(map(str, SIDECAR_FRONT))}
