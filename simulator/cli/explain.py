@@ -226,7 +226,9 @@ def _phase(phase: Phase, count: int) -> str:
 
     name = printable(phase.name) + (" (warm-up)" if phase.warmup else "")
     if phase.hold is not None:
-        how = f"opened at {format_rate(phase.hold.rate)} and held"
+        hold = phase.hold
+        rises = f", reached after {format_ns(hold.ramp)}," if hold.ramp else ""
+        how = f"opened at {format_rate(hold.rate)}{rises} in {format_ns(hold.opening_ns)} and held"
     elif phase.users is not None:
         users = phase.users
         how = f"closed loop of {format_count(users.count)} users thinking {format_ns(users.think)}"

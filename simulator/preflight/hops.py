@@ -217,7 +217,7 @@ def asked_peak_per_s(scenario: Scenario, plan: Plan) -> float:
     rates = [0.0]
     for index, phase in enumerate(scenario.traffic):
         if phase.hold is not None:
-            rates.append(phase.hold.rate)
+            rates.append(phase.hold.peak_per_s)
         else:
             rate = phase.arrivals.rate if phase.arrivals is not None else None
             rates.append(peak_per_s(rate) if rate else _busiest_second(plan, index))

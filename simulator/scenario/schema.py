@@ -92,6 +92,24 @@ class Hold(Mapping):
 
     connections: Annotated[Count, Field(le=MAX_CONNECTIONS)] = Field(description="how many to hold")
     rate: RatePerS = Field(default=as_written("5000/s"), description="how fast they are opened")
+    ramp: TimeNs = Field(
+        default=as_written("0ms"),
+        description="that rate is reached only after so long, rising evenly from nothing",
+    )
+
+    @property
+    def opening_ns(self) -> int:
+        """How long it takes to open them all: n / rate + ramp / 2, or less than the ramp, in ns."""
+        within = self.rate * self.ramp / NS_PER_S / 2  # opened by the end of the ramp
+        if self.connections > within:
+            return math.ceil(self.connections / self.rate * NS_PER_S + self.ramp / 2)
+        return math.ceil(math.sqrt(self.connections / within) * self.ramp)
+
+    @property
+    def peak_per_s(self) -> float:
+        """The highest rate that is reached."""
+        within = self.rate * self.ramp / NS_PER_S / 2
+        return self.rate * min(1.0, math.sqrt(self.connections / within) if within else 1.0)
 
 
 def _check_sysctls(sysctls: dict[str, int]) -> dict[str, int]:
@@ -359,11 +377,8 @@ class Phase(Mapping):
             lasts = time_text(sum(step.for_ns for step in steps))
             message = f"has steps of {lasts} in all, but the phase lasts {time_text(self.for_ns)}"
             raise about("arrivals", f"{message}; make them the same")
-        if (
-            self.hold is not None
-            and self.hold.connections > self.hold.rate * self.for_ns / NS_PER_S
-        ):
-            need = time_text(math.ceil(self.hold.connections / self.hold.rate) * NS_PER_S)
+        if self.hold is not None and self.hold.opening_ns > self.for_ns:
+            need = time_text(math.ceil(self.hold.opening_ns / NS_PER_S) * NS_PER_S)
             raise about("hold", f"needs {need} to open them all at its rate; lengthen `for`")
         return self
 

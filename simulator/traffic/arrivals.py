@@ -91,9 +91,23 @@ def poisson_arrivals(
     return when_reached(points, from_per_s, to_per_s, duration_ns)
 
 
-def paced(count: int, rate_per_s: float) -> Times:
-    """Due times of ``count`` connections one after the other at a rate, the first at once."""
-    times: NDArray[Any] = np.floor(
-        np.arange(count, dtype=np.float64) / rate_per_s * NS_PER_S + 1e-6
-    )
-    return times.astype(np.int64)
+def paced(count: int, rate_per_s: float, ramp_ns: int = 0) -> Times:
+    """Due times of ``count`` connections one after the other at a rate, the first at once.
+
+    Args:
+        count: how many.
+        rate_per_s: the rate, > 0.
+        ramp_ns: time over which the rate rises evenly from 0 to that, so that ``rate t^2 / (2
+            ramp)`` are due by a time ``t`` within it; all that follow are due half of it later.
+
+    Returns:
+        Times since the first, ns, shape (count,), ascending.
+    """
+    counts = np.arange(count, dtype=np.float64)
+    times: NDArray[Any] = counts / rate_per_s * NS_PER_S
+    if ramp_ns:
+        within = rate_per_s * ramp_ns / NS_PER_S / 2
+        rising = counts < within
+        times += ramp_ns / 2
+        times[rising] = np.sqrt(counts[rising] / within) * ramp_ns
+    return np.floor(times + 1e-6).astype(np.int64)

@@ -301,7 +301,7 @@ def _lifetimes(seed: int, phase: Phase, trace: Trace | None, due: Times, name: s
 def _due(seed: int, phase: Phase, trace: Trace | None) -> Times:
     """Due times of one phase, ns since it began."""
     if phase.hold is not None:
-        return paced(phase.hold.connections, phase.hold.rate)
+        return paced(phase.hold.connections, phase.hold.rate, phase.hold.ramp)
     if trace is not None:
         return np.array(trace.due_ns, dtype=np.int64)
     rate = phase.arrivals.rate if phase.arrivals is not None else None

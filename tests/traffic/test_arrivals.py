@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from simulator.scenario.schema import Hold
 from simulator.seeds import generator
 from simulator.traffic.arrivals import (
     constant_arrivals,
@@ -121,6 +122,42 @@ def test_pacing_spaces_evenly_from_the_start(count: int, rate: float) -> None:
     assert len(due) == count
     assert due[0] == 0
     assert np.abs(due - np.arange(count) * S / rate).max() <= 1
+
+
+@given(
+    count=st.integers(1, 5000),
+    rate=st.floats(0.5, 1e5),
+    ramp_ns=st.integers(1_000_000, 100 * S),
+)
+def test_a_paced_ramp_asks_for_the_integral_of_a_rising_rate(
+    count: int, rate: float, ramp_ns: int
+) -> None:
+    due = paced(count, rate, ramp_ns)
+    assert len(due) == count
+    assert due[0] == 0
+    assert (np.diff(due) >= 0).all()
+    # The integral of min(1, t / ramp) rate, in closed form, reaches k when the k-th is due, less
+    # what comes within the nanosecond that is cut off.
+    t = due / S
+    ramp_s = ramp_ns / S
+    asked = rate * np.where(t < ramp_s, t**2 / (2 * ramp_s), t - ramp_s / 2)
+    assert (np.arange(count) - asked <= rate * 2 / S + 1e-6 * (1 + asked)).all()
+    assert (asked - np.arange(count) <= 1e-6 * (1 + asked)).all()
+
+
+@given(count=st.integers(1, 5000), rate=st.floats(0.5, 1e5), ramp_ns=st.integers(0, 100 * S))
+def test_a_scenario_knows_how_long_a_paced_ramp_takes_and_how_fast_it_gets(
+    count: int, rate: float, ramp_ns: int
+) -> None:
+    hold = Hold.model_construct(connections=count, rate=rate, ramp=ramp_ns)
+    due = paced(count + 1, rate, ramp_ns)
+    # When one more would be due, all of these have been opened.
+    assert hold.opening_ns == pytest.approx(due[-1], rel=1e-6, abs=3)
+    assert hold.peak_per_s <= rate * (1 + 1e-9)
+    if due[-1] >= ramp_ns:
+        assert hold.peak_per_s == pytest.approx(rate, rel=1e-6)
+    else:
+        assert hold.peak_per_s == pytest.approx(rate * due[-1] / ramp_ns, rel=1e-3)
 
 
 def test_the_inverse_of_a_falling_rate_ends_at_the_end() -> None:
