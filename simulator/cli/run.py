@@ -15,7 +15,6 @@ import click
 
 from simulator.cli.options import (
     loop_option,
-    output_option,
     overrides_option,
     scenario_argument,
     seed_option,
@@ -84,7 +83,13 @@ class StopRequests:
     help="Run everything so often, variants in turn, and give medians; intervals from 5 on.",
 )
 @click.option("--vary-seed", is_flag=True, help="With --repeat: another plan in each round.")
-@output_option
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Output form; markdown is a table of variants.",
+)
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @loop_option
 def command(  # noqa: PLR0913 - one argument for each option
@@ -119,6 +124,8 @@ def command(  # noqa: PLR0913 - one argument for each option
         raise UsageError(f"{file} has no variant named {variant}; it has: {names}")
     if variant is not None and not loaded.variants:
         raise UsageError(f"{file} has no variants, so --variant {variant} names nothing")
+    if output == "markdown" and (repeat > 1 or len(asked) == 1):
+        raise UsageError("--output markdown is a table of variants, each run once")
     stop = StopRequests()
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
@@ -132,6 +139,8 @@ def command(  # noqa: PLR0913 - one argument for each option
         _print_series(series, answers, loaded.scenario.seed, output)
     elif output == "json":
         _print_json(answers)
+    elif output == "markdown":
+        _print_markdown(answers)
     else:
         _print_text(answers)
     codes = [one.exit_code for one in answers]
@@ -165,6 +174,8 @@ async def _run_all(
         title = question.scenario.title
         if question.variant:
             title = f"{title} [{question.variant}]"
+        if question.scenario.loop == "closed":
+            title = f"{title}, closed loop"
         if rounds > 1:
             title = f"{title}, round {turn.block + 1} of {rounds}"
         with LiveDisplay(title=title, stop=stop.level, quiet=quiet) as display:
@@ -181,6 +192,12 @@ def _print_json(answers: list[Answer]) -> None:
     summaries: list[dict[str, Any]] = [{**one.summary, "path": str(one.folder)} for one in answers]
     shown: Any = summaries[0] if len(summaries) == 1 else summaries
     click.echo(json.dumps(shown, indent=1))
+
+
+def _print_markdown(answers: list[Answer]) -> None:
+    from simulator.report.variants_markdown import variants_markdown
+
+    click.echo(variants_markdown([one.summary for one in answers]), nl=False)
 
 
 def _print_series(series: list[Turn], answers: list[Answer], seed: int, output: str) -> None:

@@ -37,6 +37,7 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "connections.peak_concurrent": ("more", "fewer"),
     "balancer-backend.in_use_peak": ("more", "fewer"),
     "client-backend.in_use_peak": ("more", "fewer"),
+    "sidecar-balancer.in_use_peak": ("more", "fewer"),
 }
 #: Doubts that leave a run valid but cut it short, so that it answers another question.
 _CUT_SHORT: Final = frozenset({"interrupted", "role-lost"})
@@ -83,12 +84,14 @@ def repeats(runs: Sequence[Repeat], *, seed: int) -> dict[str, Any]:
         ``variants``: per variant its ``runs`` (valid or not), and ``metrics`` {name: {``values``,
         ``median``, ``interval``}}; ``ratios``: each later variant against the first, per metric
         {``ratio``, ``interval``, ``says``}. Times are ns, rates per second. An interval is None
-        with fewer than five valid runs, and then ``says`` is None too.
+        with fewer than five valid runs, and then ``says`` is None too. ``not_compared``: variants
+        that have no ratio, since one of the two is a closed loop and the other is not.
     """
     names = list(dict.fromkeys(str(run.summary.get("variant", "")) for run in runs))
     by_name = {
         name: [run for run in runs if run.summary.get("variant", "") == name] for name in names
     }
+    loops = {name: _loop(by_name[name])["kind"] for name in names}
     return {
         "schema": SCHEMA,
         "name": runs[0].summary.get("name") if runs else None,
@@ -97,8 +100,20 @@ def repeats(runs: Sequence[Repeat], *, seed: int) -> dict[str, Any]:
         "resamples": RESAMPLES,
         "order": [str(run.summary.get("variant", "")) for run in runs],
         "variants": [_variant(name, by_name[name], seed) for name in names],
-        "ratios": [ratio for name in names[1:] for ratio in _ratios(names[0], name, by_name, seed)],
+        "ratios": [
+            ratio
+            for name in names[1:]
+            if loops[name] == loops[names[0]]
+            for ratio in _ratios(names[0], name, by_name, seed)
+        ],
+        "not_compared": [name for name in names[1:] if loops[name] != loops[names[0]]],
     }
+
+
+def _loop(runs: Sequence[Repeat]) -> dict[str, Any]:
+    """Kind and users of the loop of a variant's runs; an open one where no run says it."""
+    told = runs[0].summary.get("loop") if runs else None
+    return dict(told) if isinstance(told, Mapping) else {"kind": "open", "users": 0}
 
 
 def _usable(runs: Sequence[Repeat]) -> list[Repeat]:
@@ -129,6 +144,7 @@ def _variant(name: str, runs: Sequence[Repeat], seed: int) -> dict[str, Any]:
             }
     return {
         "variant": name,
+        "loop": _loop(runs),
         "valid": len(usable),
         "runs": [
             {

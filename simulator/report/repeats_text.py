@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
+from simulator.report.loop_text import NOT_COMPARED, loop_kind, loop_words
 from simulator.report.safe_text import DASH, safe
 from simulator.report.summary_text import heading, number, part, render, rows
 from simulator.units import format_count, format_ns, format_rate
@@ -37,6 +38,7 @@ def repeats_text(repeats: Repeats, *, width: int = 100, color: bool = False) -> 
     variants = rows(repeats, "variants")
     blocks: list[RenderableType | None] = [
         Text(_headline(repeats, variants), "bold"),
+        _not_compared(repeats),
         _medians(variants),
         _ratios(rows(repeats, "ratios")),
         _failures(variants),
@@ -51,13 +53,24 @@ def _name(variant: Mapping[str, Any]) -> str:
 
 def _headline(repeats: Repeats, variants: Sequence[Mapping[str, Any]]) -> str:
     told = ", ".join(
-        f"{_name(one)} {one.get('valid')} of {len(rows(one, 'runs'))}" for one in variants
+        f"{_name(one)}{_loop(one)} {one.get('valid')} of {len(rows(one, 'runs'))}"
+        for one in variants
     )
     text = f"Medians over runs; valid runs: {told}."
     if any(_has_interval(one) for one in variants):
         share = 100 * float(repeats.get("confidence", 0.95))
         return f"{text} Intervals: {share:.0f} %, bootstrap over runs."
     return f"{text} Fewer than five valid runs give no interval."
+
+
+def _loop(variant: Mapping[str, Any]) -> str:
+    """A closed loop is named wherever its numbers stand; an open one is what is usual."""
+    return f" ({loop_words(variant)})" if loop_kind(variant) == "closed" else ""
+
+
+def _not_compared(repeats: Repeats) -> Text | None:
+    names = ", ".join(safe(name or "scenario", 40) for name in repeats.get("not_compared") or ())
+    return Text(f"No ratio for {names}: {NOT_COMPARED}.", "yellow") if names else None
 
 
 def _has_interval(variant: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from simulator.records import NEEDLESS
+from simulator.report.loop_text import loop_words
 from simulator.report.safe_text import safe
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
@@ -39,21 +40,12 @@ def _phase(phase: Mapping[str, Any]) -> str:
     return f"{safe(phase.get('name'), 64)} {format_ns(_seconds(phase) * NS_PER_S)}{asked}"
 
 
-def _loop(summary: Mapping[str, Any]) -> str:
-    """What kind of loop it was; runs without the word are of a time that knew open ones only."""
-    loop = _mapping(summary.get("loop"))
-    if loop.get("kind") != "closed":
-        return "open loop"
-    users = loop.get("users")
-    return f"closed loop, {format_count(users)} users" if isinstance(users, int) else "closed loop"
-
-
 def measured_line(summary: Mapping[str, Any]) -> str:
     """What was done: loop type, each measured phase, warm-up, engine and seed."""
     phases = _rows(summary.get("phases"))
     measured = [phase for phase in phases if not phase.get("warmup")]
     warm_s = sum(_seconds(phase) for phase in phases if phase.get("warmup"))
-    parts = [_loop(summary), *map(_phase, measured[:_PHASES_SHOWN])]
+    parts = [loop_words(summary), *map(_phase, measured[:_PHASES_SHOWN])]
     if len(measured) > _PHASES_SHOWN:
         parts.append(f"{len(measured) - _PHASES_SHOWN} more phases")
     if warm_s:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from simulator.report.loop_text import loop_words, mixed_loops
 from simulator.report.safe_text import DASH, safe
 from simulator.report.summary_text import heading, number, part, render, rows, verdict_line
 from simulator.units import format_count, format_ns, format_rate
@@ -34,7 +35,9 @@ def variants_text(summaries: Sequence[Summary], *, width: int = 100, color: bool
     lines.add_column(overflow="fold")
     for verdict in verdicts:
         lines.add_row(verdict)
-    return render([lines, side_by_side(summaries)], width=width, color=color)
+    mixed = mixed_loops(summaries)
+    warning = [Text(mixed, "yellow")] if mixed else []
+    return render([lines, *warning, side_by_side(summaries)], width=width, color=color)
 
 
 def name(summary: Summary, index: int) -> str:
@@ -48,7 +51,7 @@ def side_by_side(summaries: Sequence[Summary]) -> Table:
     table.add_column("", no_wrap=True)
     for index, one in enumerate(summaries):
         table.add_column(name(one, index), justify="right", overflow="fold")
-    for title, values in _comparison(summaries):
+    for title, values in comparison(summaries):
         if any(value != DASH for value in values):
             table.add_row(title, *values)
     return table
@@ -59,10 +62,17 @@ def _validity(summary: Summary) -> str:
     return DASH if valid is None else ("yes" if valid else "NO")
 
 
-def _comparison(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
+def _loop(summary: Summary) -> str:
+    """Only of a run that says so."""
+    return loop_words(summary).replace(" loop", "") if "loop" in summary else DASH
+
+
+def comparison(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
+    """What is compared: a title, and a value for each variant, DASH where it has none."""
     compared: list[tuple[str, list[str]]] = [
         ("verdict", [safe(part(s, "verdict").get("code") or DASH, 40) for s in summaries]),
         ("valid", [_validity(s) for s in summaries]),
+        ("loop", [_loop(s) for s in summaries]),
     ]
     for title, key in (("asked", "asked"), ("sent", "sent"), ("ok", "ok")):
         values = [number(part(s, "rates_per_s").get(key), format_rate) for s in summaries]

@@ -46,3 +46,22 @@ def test_another_plan_for_each_round_needs_rounds(tmp_path: Path) -> None:
     done = portchurn("run", write_scenario(tmp_path / "tiny.yaml", TINY), "--vary-seed")
     assert done.code == 2
     assert "--repeat 5" in done.err
+
+
+def test_markdown_is_a_table_of_variants_and_of_nothing_else(tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path / "tiny.yaml", TINY)
+    for more in (["--variant", "one"], ["--repeat", "2"]):
+        refused = portchurn("run", scenario, "--output", "markdown", *more)
+        assert refused.code == 2
+        assert "a table of variants" in refused.err
+
+
+@pytest.mark.namespace
+def test_markdown_has_a_row_for_each_variant(tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path / "tiny.yaml", TINY)
+    done = portchurn(
+        "run", scenario, "--output", "markdown", "--quiet", "--results", tmp_path / "results"
+    )
+    assert done.code == 0, done.err
+    rows = [line.split("|")[1].strip() for line in done.out.splitlines() if line.startswith("|")]
+    assert rows == ["variant", "---", "one", "two"]

@@ -128,3 +128,19 @@ def test_only_bad_runs_and_no_runs_make_an_empty_table() -> None:
 
 def test_every_metric_has_two_words() -> None:
     assert all(more != less for more, less in METRICS.values())
+
+
+def test_an_open_and_a_closed_loop_are_never_divided() -> None:
+    loops = {"early": {"kind": "open", "users": 0}, "late": {"kind": "closed", "users": 3}}
+    runs = [
+        run(block, name, 100.0, loop=loops[name])
+        for block in range(5)
+        for name in ("early", "late")
+    ]
+    table = repeats(runs, seed=1)
+    assert (table["ratios"], table["not_compared"]) == ([], ["late"])
+    assert variant(table, "late")["loop"] == loops["late"]
+    same = [run(block, name, 100.0, loop=loops["late"]) for block in range(5) for name in loops]
+    again = repeats(same, seed=1)
+    assert again["ratios"]
+    assert again["not_compared"] == []

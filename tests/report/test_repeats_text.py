@@ -51,3 +51,15 @@ def test_none_of_many_names_its_upper_limit() -> None:
 
 def test_what_is_missing_is_a_dash_or_left_away() -> None:
     assert "valid runs: ." in repeats_text({})
+
+
+def test_a_closed_loop_is_named_and_has_no_ratio_against_an_open_one() -> None:
+    runs = []
+    for block in range(5):
+        for kind, users in (("open", 0), ("closed", 7)):
+            made = summary(variant=f"the {kind}", doubts=[], loop={"kind": kind, "users": users})
+            runs.append(Repeat(block=block, path="", summary=made))
+    text = repeats_text(repeats(runs, seed=1), width=200)
+    assert "the open 5 of 5, the closed (closed loop, 7 users) 5 of 5" in text
+    assert "No ratio for the closed: open and closed loop are not compared" in text
+    assert "the closed / the open" not in text

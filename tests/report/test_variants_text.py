@@ -37,3 +37,12 @@ def test_hostile_names_are_only_text() -> None:
     assert "\x1b" not in text
     assert "[2J[red]" in text
     assert "variant 2" in text
+
+
+def test_the_kind_of_loop_is_told_and_two_kinds_are_warned_of() -> None:
+    closed = summary(variant="closed", loop={"kind": "closed", "users": 50})
+    opened = summary(variant="open", loop={"kind": "open", "users": 0})
+    both = variants_text([opened, closed], width=140)
+    assert re.search(r"^loop +open +closed, 50 users$", both, re.MULTILINE)
+    assert "open and closed loop are not compared" in both
+    assert "not compared" not in variants_text([closed, closed], width=140)
