@@ -22,7 +22,7 @@ COMPILE := $(PLAIN_PIP) $(BIN)/pip-compile --quiet --generate-hashes --strip-ext
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check format pins bench docs clean
+.PHONY: help setup setup-dev run test check format pins bench policies docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,17 @@ pins: setup-dev ## compile requirements.txt and requirements-dev.txt again (UPGR
 
 bench: setup ## CPU of one relayed connection, beside HAProxy where it is installed
 	$(BIN)/portchurn bench relay $(ARGS)
+
+# A variant for each policy, long enough for a p99 and with the limits of the short form left out.
+POLICIES := round-robin random least-connections two-choices weighted-round-robin \
+	weighted-least-connections peak-ewma source-hash ring-hash bounded-hash maglev most-budget
+LENGTH ?= 10s
+
+policies: setup ## the table of docs/policies-under-churn.md: all policies under the same crashes
+	$(BIN)/portchurn run scenarios/policies-under-churn.yaml --output markdown \
+		--set traffic.0.for=$(LENGTH) --set 'thresholds=[]' \
+		$(foreach name,$(POLICIES),--set 'variants.$(name)={balancer.policy.name: $(name)}') \
+		--set 'variants.choices-3={balancer.policy: {choices: 3}}' $(ARGS)
 
 docs: setup-dev ## write the generated pages again
 	$(BIN)/python -m simulator.scenario.reference > docs/scenario.md.new

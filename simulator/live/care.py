@@ -17,6 +17,8 @@ class CareSettings:
         check_resets: whether checks end by RST.
         eject_after: failed connects in a row that eject a backend; 0 = never.
         eject_ns: for how long the first time.
+        eject_silence_ns: without a first byte for so long, or cut before it, a connection counts
+            as a failed connect; 0 = only connects count.
         panic: share of backends that must be fit.
         cap: most connections to one backend; 0 = no cap.
         queue_size: most connections that may wait.
@@ -35,6 +37,7 @@ class CareSettings:
     check_resets: bool = False
     eject_after: int = 0
     eject_ns: int = 1_000_000_000
+    eject_silence_ns: int = 0
     panic: float = 0.5
     cap: int = 0
     queue_size: int = 1000

@@ -53,6 +53,7 @@ def care_settings(balancer: Balancer) -> CareSettings:
         check_resets=checks is not None and checks.close == "reset",
         eject_after=ejection.failures if ejection else 0,
         eject_ns=ejection.for_ns if ejection else plain.eject_ns,
+        eject_silence_ns=(ejection.silence or 0) if ejection else 0,
         panic=balancer.panic,
         cap=balancer.cap or 0,
         queue_size=balancer.queue.size,

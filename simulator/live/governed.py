@@ -64,7 +64,7 @@ _BACKEND_FAILED: Final = frozenset(
 _FULL: Final = (int(Call.PICK), int(Ending.FULL), NOBODY)
 #: How often a queue is looked after; also the pause after a connect that found no port, since a
 #: connect that fails for want of one takes the kernel 1.5 ms.
-_TURN_S: Final = 0.01
+TURN_S: Final = 0.01
 _PORT_PAUSE_NS: Final = 5_000_000
 #: Picks of new backends that may be turned down in a row.
 _REDRAWS: Final = 4
@@ -450,7 +450,7 @@ class GovernedRelay(Relay):
 
     def _keep_turning(self) -> None:
         if self._tick is None and (self._room or self._health.next_ns() is not None):
-            self._tick = self._loop.call_later(_TURN_S, self._turn)
+            self._tick = self._loop.call_later(TURN_S, self._turn)
 
     def _turn(self) -> None:
         """Look after those who wait and those who are left out, a hundred times a second."""

@@ -109,7 +109,8 @@ class Balancer(Mapping):
         default=None, description="connects that only ask whether a backend is there"
     )
     ejection: Ejection | None = Field(
-        default=None, description="a backend whose connects fail is left out for a while"
+        default=None,
+        description="a backend whose connects (or answers) fail is left out for a while",
     )
     panic: Annotated[float, Field(ge=0, le=1)] = Field(
         default=DEFAULT_PANIC,

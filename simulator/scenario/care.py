@@ -81,13 +81,21 @@ class Ejection(Mapping):
     """Passive outlier ejection: what connections themselves tell about a backend."""
 
     failures: Annotated[Count, Field(le=1000)] = Field(
-        default=5, description="connects in a row that failed before a backend is left out"
+        default=5, description="failures in a row before a backend is left out"
     )
     for_ns: TimeNs = Field(
         alias="for",
         default=as_written("1s"),
         gt=0,
         description="how long, times how often it was left out already",
+    )
+    silence: Annotated[TimeNs, Field(gt=0)] | None = Field(
+        default=None,
+        description=(
+            "answers count too: a connection that the backend cuts before its first byte, or on "
+            "which it says nothing for so long, is as a connect that failed, and only an answer "
+            "clears it; only connects count unless given"
+        ),
     )
 
 

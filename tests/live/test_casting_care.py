@@ -20,7 +20,7 @@ def test_a_scenario_that_asks_for_nothing_needs_no_care() -> None:
 def test_everything_asked_for_arrives() -> None:
     scenario = small(
         "balancer.health_checks={every: 200ms, timeout: 50ms, fall: 4, rise: 5, close: reset}",
-        "balancer.ejection={failures: 7, for: 3s}",
+        "balancer.ejection={failures: 7, for: 3s, silence: 200ms}",
         "balancer.panic=0.25",
         "balancer.cap=9",
         "balancer.queue={size: 11, timeout: 70ms}",
@@ -38,6 +38,7 @@ def test_everything_asked_for_arrives() -> None:
         check_resets=True,
         eject_after=7,
         eject_ns=3000 * MS,
+        eject_silence_ns=200 * MS,
         panic=0.25,
         cap=9,
         queue_size=11,

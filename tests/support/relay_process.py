@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.balancing.policies.select import select_load, select_policy
 from simulator.kernel.sockets import open_listener
 from simulator.live.dialer import Mode, new_dialer
+from simulator.live.ejecting import EjectingRelay
 from simulator.live.governed import GovernedRelay
 from simulator.live.relay import Relay, RelaySettings
 from simulator.ports.range import PortRange
@@ -55,7 +56,8 @@ def build_relay(loop: asyncio.AbstractEventLoop, plan: RelayPlan) -> tuple[Relay
     if plan.care is None:
         relay = Relay(loop, listener, dialer, policy, load, plan.settings)
     else:
-        relay = GovernedRelay(
+        kind = EjectingRelay if plan.care.eject_silence_ns else GovernedRelay
+        relay = kind(
             loop,
             listener,
             dialer,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from simulator.balancing.policies.select import select_load, select_policy
 from simulator.clock import monotonic_ns
 from simulator.kernel.sockets import open_listener
+from simulator.live.ejecting import EjectingRelay
 from simulator.live.governed import GovernedRelay
 from simulator.live.relay import Relay
 from simulator.live.relay_log import RelaySettings
@@ -47,7 +48,8 @@ def build_relay(loop: asyncio.AbstractEventLoop, settings: BalancerRole, index: 
     dialer = source_dialer(settings.source, "balancer-ports", index)
     if not (settings.key or settings.care.is_needed or settings.policy == "peak-ewma"):
         return Relay(loop, listener, dialer, policy, load, relay)
-    return GovernedRelay(
+    kind = EjectingRelay if settings.care.eject_silence_ns else GovernedRelay
+    return kind(
         loop,
         listener,
         dialer,
