@@ -72,7 +72,7 @@ POLICIES := round-robin random least-connections two-choices weighted-round-robi
 LENGTH ?= 10s
 
 policies: setup ## the table of docs/policies-under-churn.md: all policies under the same crashes
-	$(BIN)/portchurn run scenarios/policies-under-churn.yaml --output markdown \
+	@$(BIN)/portchurn run scenarios/policies-under-churn.yaml --output markdown \
 		--set traffic.0.for=$(LENGTH) --set 'thresholds=[]' \
 		$(foreach name,$(POLICIES),--set 'variants.$(name)={balancer.policy.name: $(name)}') \
 		--set 'variants.choices-3={balancer.policy: {choices: 3}}' $(ARGS)

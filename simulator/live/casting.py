@@ -262,8 +262,7 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
 def table_entries(connections: int) -> int:
     """Buckets of the run's own TCP table: a power of two, with room for every socket it may hold.
 
-    A connection has up to four sockets (six with a sidecar), and what closes stays as TIME_WAIT for
-    60 s.
+    A connection has up to four sockets, and what closes stays as TIME_WAIT for 60 s.
     """
     wanted = max(_TABLE_LEAST, min(4 * connections, _TABLE_MOST))
     return 1 << (wanted - 1).bit_length()
@@ -294,6 +293,7 @@ def cast(scenario: Scenario, folder: Path, connections: int, loop: str = "uvloop
     tick_ns = max(_TICK_NS, len(roles) * NS_PER_S // _TICKS_PER_S)
     return CrewSettings(
         sysctls=settings_for(scenario.kernel),
-        hash_entries=table_entries(connections),
+        # A sidecar has two sockets more for each connection.
+        hash_entries=table_entries(connections + connections // 2 * bool(scenario.sidecar)),
         roles=tuple(replace(role, tick_ns=tick_ns) for role in roles),
     )

@@ -44,6 +44,25 @@ def test_descriptors_are_one_a_connection_and_two_in_the_relay() -> None:
     assert found.refusals == ()
 
 
+def test_a_sidecar_needs_two_for_each_connection_as_the_balancer_does() -> None:
+    found = flight(
+        HOLD, "sidecar={source: {addresses: 2}}", "balancer.source.addresses=2",
+        "backends.ports=permanent",
+    )  # fmt: skip
+    assert need(found, "sidecar") == need(found, "balancer") == 60_000
+    one = flight(HOLD, "sidecar={}", "balancer.source.addresses=2", "backends.ports=permanent")
+    # One address gives the sidecar 16,384 ports, and no more connections reach the balancer.
+    assert need(one, "sidecar") == 30_000 + 16_384
+    assert need(one, "balancer") == 2 * 16_384
+    assert one.memory_bytes > flight(HOLD, "backends.ports=permanent").memory_bytes
+
+
+def test_a_sidecar_with_too_few_descriptors_is_told_which_key_helps() -> None:
+    tight = replace(ROOMY, descriptors_hard=20_000)
+    found = flight(HOLD, "sidecar={source: {addresses: 2}}", machine=tight)
+    assert [one for one in found.refusals if "set sidecar.workers:" in one]
+
+
 def test_more_processes_share_the_load_but_a_hash_never_evenly() -> None:
     found = flight(
         HOLD,

@@ -301,3 +301,35 @@ def test_what_a_range_hides_is_said_for_its_hop_alone() -> None:
     # The clients bind ports of their own, which no reservation and no step of 2 keeps from them.
     assert range_remarks(odd, Hop.CLIENT_BALANCER) == []
     assert range_remarks(small("kernel.port_range=50000-50099"), Hop.BALANCER_BACKEND) == []
+
+
+def test_a_sidecar_has_one_destination_however_many_backends_there_are() -> None:
+    flags = ["kernel.port_range=50000-50199", "kernel.time_wait=500ms", "backends.ports=permanent"]
+    meshed = small(*flags, "sidecar={}", "backends.count=4")
+    budgets = {budget.name: budget for budget in hop_budgets(meshed)}
+    assert list(budgets) == ["client-sidecar", "sidecar-balancer", "balancer-backend"]
+    assert [budgets[name].destinations for name in budgets] == [1, 1, 4]
+    # Ports over TIME_WAIT, and for the balancer once for each backend.
+    assert ceiling_of(meshed, Hop.SIDECAR_BALANCER).per_s == 200 / 0.5
+    assert ceiling_of(meshed, Hop.BALANCER_BACKEND).per_s == 4 * 200 / 0.5
+
+
+@pytest.mark.parametrize(
+    ("close", "sidecar", "balancer"),
+    [("client", 500, 500), ("balancer", 0, 500), ("backend", 0, 0), ("reset", 0, 0)],
+)
+def test_a_sidecar_keeps_a_tuple_when_the_client_closes_first(
+    close: str, sidecar: int, balancer: int
+) -> None:
+    meshed = small(
+        "kernel.time_wait=500ms",
+        "sidecar={}",
+        f"balancer={{close: {close}, idle_timeout: 1s}}",
+    )
+    assert waits_ns(meshed, Hop.SIDECAR_BALANCER) == sidecar * MS
+    assert waits_ns(meshed, Hop.BALANCER_BACKEND) == balancer * MS
+
+
+def test_ports_that_a_sidecar_binds_are_lost_to_the_balancers_choice() -> None:
+    (told,) = remarks(small("sidecar.source.ports=userspace", "backends.ports=permanent"))
+    assert told.startswith("sidecar bind their own ports")
