@@ -272,3 +272,13 @@ def test_the_first_signal_names_the_code_and_is_answered_once(
         stop._ask(number)
     assert (stop.level(), stop.exit_code) == (level, code)
     assert len(said) == min(1, len(signals))
+
+
+@pytest.mark.namespace
+def test_a_closed_loop_is_named_while_it_runs_and_beside_its_numbers(tmp_path: Path) -> None:
+    closed = SCENARIO.replace("arrivals: {constant: 100/s}", "users: {count: 3, think: 20ms}")
+    done = portchurn(
+        "run", write_scenario(tmp_path / "closed.yaml", closed), "--results", tmp_path / "results"
+    )
+    assert "A short one, closed loop" in done.err
+    assert "MEASURED  closed loop, 3 users" in done.out

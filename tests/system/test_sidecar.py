@@ -11,7 +11,7 @@ from tests.support.command import SCENARIOS, portchurn, run_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.namespace
+pytestmark = [pytest.mark.namespace, pytest.mark.slow, pytest.mark.alone]
 
 
 def test_a_wall_of_the_balancer_is_named_through_the_sidecar(tmp_path: Path) -> None:
