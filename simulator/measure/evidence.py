@@ -150,7 +150,9 @@ def cause_of(
         return f"{role}-source-ports" if role in permanent else "bind-conflict"
     if error == "ECONNREFUSED" and ACCEPTS[hop] == "backend":
         return "backend-refused"
-    if ACCEPTS[hop] in starved and error in _SILENCE | _CUT:
+    # A balancer that takes nobody up is felt by the client as a sidecar that does not answer.
+    felt = {ACCEPTS[hop]} | ({"balancer"} if hop == Hop.CLIENT_SIDECAR.label else set())
+    if felt & starved and error in _SILENCE | _CUT:
         return "descriptors"
     if overflowed and (error in _SILENCE or (resets_on_overflow and error in _CUT)):
         return "accept-queue"

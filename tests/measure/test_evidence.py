@@ -66,6 +66,14 @@ def test_silence_at_a_full_queue_is_the_queue_unless_its_owner_starves() -> None
     assert cause(key, overflowed=True, starved=frozenset({"backend"})) == "accept-queue"
 
 
+def test_behind_a_sidecar_a_starving_balancer_is_felt_as_silence_of_the_sidecar() -> None:
+    starved = frozenset({"balancer"})
+    assert cause("client-sidecar/recv/TIMEOUT", starved=starved) == "descriptors"
+    assert cause("sidecar-balancer/connect/TIMEOUT", starved=starved) == "descriptors"
+    assert cause("client-sidecar/recv/TIMEOUT", starved=frozenset({"sidecar"})) == "descriptors"
+    assert cause("client-sidecar/recv/TIMEOUT") == "failures"
+
+
 def test_resets_count_for_the_queue_only_where_the_kernel_was_told_to_reset() -> None:
     key = "client-backend/connect/ECONNRESET"
     assert cause(key, overflowed=True) == "failures"
