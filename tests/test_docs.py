@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from simulator.cli import VERBS
+from simulator.scenario.care import PolicyName
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -38,3 +40,11 @@ def test_every_verb_a_page_names_exists(page: Path) -> None:
 def test_every_scenario_is_in_the_readme() -> None:
     for scenario in sorted((ROOT / "scenarios").glob("*.yaml")):
         assert f"scenarios/{scenario.name}" in README
+
+
+def test_the_table_of_policies_has_every_policy_and_one_command_makes_it() -> None:
+    page = (ROOT / "docs" / "policies-under-churn.md").read_text()
+    recipe = (ROOT / "Makefile").read_text()
+    for policy in get_args(PolicyName):
+        assert re.search(rf"^\| {policy}(-\d+)? \|", page, re.MULTILINE), policy
+        assert re.search(rf"[ \t.]{policy}\b", recipe), policy
