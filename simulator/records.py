@@ -49,7 +49,7 @@ CONNECTION_COLUMNS: Final[dict[str, str]] = {
     "bytes_in": "<i8",
     "outcome": "|u1",  # Outcome
     "call": "|u1",  # Call in which it failed
-    "error": "<i2",  # errno; 0 = none; negative = an Ending below
+    "error": "<i2",  # errno; 0 = none; negative = an Ending or an HTTP status, see below
     "source": "<i2",  # index of the source address
     "port": "<i4",  # local port, 0 = unknown
     "backend": "<i4",  # backend id; only where the client picks it (driver none), else -1
@@ -146,6 +146,7 @@ class Ending(IntEnum):
     NO_BACKEND = -4  # nothing to connect to
     NO_PORT = -5  # our own port list had no free port: nothing was asked of the kernel
     FULL = -10  # every backend had as many connections as it may; waiting was no use either
+    HTTP_PROTOCOL = -20  # the answer was no HTTP, or not as long as was asked for
 
 
 class Hop(IntEnum):
@@ -163,8 +164,19 @@ class Hop(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+#: An answer's HTTP status counts down from here: -1503 is a 503. No Ending is so low.
+_NO_STATUS: Final = -1000
+
+
+def http_error(status: int) -> int:
+    """The code of an HTTP status that is a failure, shown as ``HTTP_503``."""
+    return _NO_STATUS - status
+
+
 def error_name(code: int) -> str:
-    """The symbol of an errno (``EADDRNOTAVAIL``) or of an Ending (``EOF``, ``NO_PORT``)."""
+    """The symbol of an errno (``EADDRNOTAVAIL``), an Ending (``EOF``) or status (``HTTP_503``)."""
+    if code < _NO_STATUS:
+        return f"HTTP_{_NO_STATUS - code}"
     if code < 0:
         return Ending(code).name
     return errno.errorcode.get(code, f"ERRNO_{code}")

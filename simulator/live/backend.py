@@ -117,6 +117,9 @@ class BackendServers(Role):
             for backend in self._settings.ids:
                 if backend not in self._settings.absent:
                     self._open_listener(backend)
+        for backend in self._settings.hanging:
+            if backend in self._holding:
+                self._silence(self._holding[backend])  # the kernel still completes connections
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
         self.loop.add_reader(self._epoll.fileno(), self._wake)
         return {"leases": [_lease_row(one) for one in self.leases]}
@@ -162,9 +165,7 @@ class BackendServers(Role):
         mine = [fd for fd, one in self._connections.items() if one.backend == backend]
         self._silence(listener)
         if how == "hang":
-            for descriptor in mine:
-                self._serial_of.pop(descriptor, None)
-                self._epoll.modify(descriptor, 0)
+            self._ignore(mine)
         else:
             self._give_back(backend)
         if how == "crash":
@@ -199,6 +200,12 @@ class BackendServers(Role):
 
     def _give_back(self, backend: int) -> None:
         self._holding.pop(backend).close()
+
+    def _ignore(self, descriptors: list[int]) -> None:
+        """Read and answer nothing more on connections that stay open."""
+        for descriptor in descriptors:
+            self._serial_of.pop(descriptor, None)
+            self._epoll.modify(descriptor, 0)
 
     def _cut(self, descriptors: list[int]) -> None:
         for descriptor in descriptors:
@@ -264,12 +271,16 @@ class BackendServers(Role):
                 continue
             os.set_blocking(accepted, False)
             self.accepted += 1
-            self._connections[accepted] = Connection(backend)
-            self._epoll.register(accepted, select.EPOLLIN)
+            self._take_in(accepted, backend)
             if self._idle is not None:
                 self._rests(accepted)
         if pace:
             self._rest(descriptor, pace)
+
+    def _take_in(self, accepted: int, backend: int) -> None:
+        """Begin with a connection that was accepted."""
+        self._connections[accepted] = Connection(backend)
+        self._epoll.register(accepted, select.EPOLLIN)
 
     def _rest(self, descriptor: int, for_ns: int) -> None:
         """Leave a listener alone for a while, so that a full level-triggered queue cannot spin."""

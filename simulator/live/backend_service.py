@@ -50,14 +50,6 @@ class ServiceServers(BackendServers):
         self._streaming: set[int] = set()  # serials whose answer has begun
         self.resets = 0
 
-    async def prepare(self) -> Message:
-        """As the plain servers, but some never answer."""
-        ready = await super().prepare()
-        for backend in self._settings.hanging:
-            if backend in self._holding:
-                self._silence(self._holding[backend])  # the kernel still completes connections
-        return ready
-
     def counters(self) -> Message:
         """Cumulative counters, and how many requests wait now."""
         found = {**super().counters(), "resets": self.resets}

@@ -123,6 +123,7 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             total=backends.count,
             shares=len(range(first, backends.processes, backends.count)),
             share=share,
+            speaks=backends.kind,
             concurrency=backends.concurrency or 0,
             error_rate=faults.error_rate,
             slow=tuple(one for one in ids if one >= backends.count - faults.slow),
@@ -212,6 +213,7 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
                     at for at, phase in enumerate(scenario.traffic) if phase.hold is not None
                 ),
                 turns_end_ns=_turns_end_ns(scenario),
+                speaks=scenario.backends.kind,
             ),
             descriptors=clients.descriptors,
             loop=loop,

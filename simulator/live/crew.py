@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from simulator.errors import EXIT_INTERNAL, EXIT_OK, Refused
 from simulator.kernel import namespace, sysctls
 from simulator.live.channel import ChannelBroken, Decoder, Message, encode
+from simulator.live.kinds import client_for, import_spoken, servers_for
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -213,6 +214,7 @@ def _import_roles(settings: CrewSettings) -> None:
     """Load once, before the forks, what the roles will need."""
     for kind in {spec.kind for spec in settings.roles}:
         importlib.import_module(_ROLE_MODULES[kind])
+    import_spoken(spec.settings for spec in settings.roles)
     if any(spec.loop == "uvloop" for spec in settings.roles):
         import uvloop  # noqa: F401
 
@@ -257,11 +259,7 @@ def build_role(
     """The role object for a specification."""
     settings: Any = spec.settings
     if isinstance(settings, BackendRole):
-        from simulator.live.backend import BackendServers
-        from simulator.live.backend_service import ServiceServers, is_special
-
-        kind = ServiceServers if is_special(settings) else BackendServers
-        return kind(loop, sock, spec.index, settings, share)
+        return servers_for(settings)(loop, sock, spec.index, settings, share)
     if isinstance(settings, BalancerRole):
         from simulator.live.balancers.own import OwnBalancer
 
@@ -271,11 +269,8 @@ def build_role(
 
         return Sidecar(loop, sock, spec.index, settings)
     if isinstance(settings, ClientRole):
-        from simulator.live.client import LoadClient
-        from simulator.live.turns import TurnsClient
-
         assert ledger is not None
-        client = TurnsClient if "after" in ledger.plan else LoadClient
+        client = client_for(settings, waits="after" in ledger.plan)
         return client(loop, sock, spec.index, settings, ledger)
     assert isinstance(settings, SamplerRole)
     from simulator.live.sampler import Sampler

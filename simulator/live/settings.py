@@ -59,6 +59,7 @@ class BackendRole:
     total: int = 0  # backends of the whole run, among whom `blocks` divides its range
     shares: int = 1  # processes that serve the one backend of `ids` on its one port
     share: int = 0  # which of them this is; the first has the lease
+    speaks: str = "stream"  # scenario `backends.kind`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class ClientRole:
     seed: int
     hold_phases: tuple[int, ...] = ()
     turns_end_ns: tuple[int, ...] = ()  # of a closed loop: when each phase ends
+    speaks: str = "stream"  # scenario `backends.kind`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

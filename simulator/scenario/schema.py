@@ -37,6 +37,7 @@ from simulator.scenario.fields import (
     exactly_one,
     time_text,
 )
+from simulator.scenario.kinds import KINDS_TEXT, BackendKind, answers_of_echo, does_not_suit_kind
 from simulator.scenario.requests import Requests
 from simulator.scenario.sidecar import Sidecar, sidecar_fits
 from simulator.scenario.source import Source, SourcePortMode
@@ -187,9 +188,7 @@ class Backends(Mapping):
     addresses: Annotated[Count, Field(le=256)] = Field(
         default=1, description="addresses they are spread over"
     )
-    kind: Literal["request-response"] = Field(
-        default="request-response", description="what they speak"
-    )
+    kind: BackendKind = Field(default="stream", description=KINDS_TEXT)
     ports: AllocatorName = Field(
         default="kernel",
         description=(
@@ -459,9 +458,11 @@ class Scenario(Mapping):
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
         wrong += sidecar_fits(self)
         wrong += do_not_go_together(self)
+        wrong += does_not_suit_kind(self)
         if wrong:
             raise about(*wrong[0], *wrong[1:])
         self._keep_clients_out_of_the_way()
+        answers_of_echo(self)
         return self
 
     @property

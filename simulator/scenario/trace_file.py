@@ -64,13 +64,16 @@ def read_traces(folder: Path, scenarios: Sequence[Scenario]) -> dict[str, Trace]
         ScenarioError: a trace cannot be read, is wrong, or does not fit its phase.
     """
     traces: dict[str, Trace] = {}
-    for phase in (phase for scenario in scenarios for phase in scenario.traffic):
+    phases = ((scenario, phase) for scenario in scenarios for phase in scenario.traffic)
+    for scenario, phase in phases:
         name = phase.arrivals.trace if phase.arrivals is not None else None
         if name is None:
             continue
         if name not in traces:
             traces[name] = parse_trace(_read(folder, name), name)
         _fits(traces[name], name, phase)
+        if scenario.backends.kind == "echo":
+            _suits_echo(traces[name], name)
     return traces
 
 
@@ -80,6 +83,19 @@ def _fits(trace: Trace, name: str, phase: Phase) -> None:
             f"{printable(name)}: its last connection is due after {format_ns(trace.due_ns[-1])}, "
             f"but phase {printable(phase.name)} lasts {format_ns(phase.for_ns)}; lengthen `for`, "
             "or cut the trace"
+        )
+
+
+def _suits_echo(trace: Trace, name: str) -> None:
+    if trace.response_bytes is not None:
+        raise ScenarioError(
+            f"{printable(name)}: has response_bytes, but an echo is as long as its request "
+            "(backends.kind: echo); leave the column out"
+        )
+    if trace.request_bytes is not None and 0 in trace.request_bytes:
+        raise ScenarioError(
+            f"{printable(name)}: has request_bytes of 0, and of nothing there is no echo "
+            "(backends.kind: echo)"
         )
 
 

@@ -263,6 +263,8 @@ def _drawn(
     requests, think, service = kept.requests, think[kept.is_sent], service[kept.is_sent]
     given = trace.request_bytes if trace is not None else None
     taken = trace.response_bytes if trace is not None else None
+    if scenario.backends.kind == "echo":
+        taken = given  # what comes back is what was sent
     return {
         "due_ns": due,
         "lifetime_ns": _lifetimes(seed, phase, trace, due, name),
