@@ -66,6 +66,14 @@ def test_errnos_and_endings_have_names_that_never_meet() -> None:
     assert records.error_name(4095) == "ERRNO_4095"
 
 
+def test_a_status_has_a_code_of_its_own_that_fits() -> None:
+    for status in (100, 301, 404, 503, 599):
+        code = records.http_error(status)
+        assert code >= np.iinfo(records.CONNECTION_COLUMNS["error"]).min
+        assert code < min(records.Ending)
+        assert records.error_name(code) == f"HTTP_{status}"
+
+
 def test_the_key_of_an_error() -> None:
     key = records.error_key(records.Hop.BALANCER_BACKEND, records.Call.CONNECT, errno.EADDRNOTAVAIL)
     assert key == "balancer-backend/connect/EADDRNOTAVAIL"
