@@ -23,6 +23,7 @@ from simulator.preflight.hops import (
     share,
     source_ports,
 )
+from simulator.preflight.http_cost import http_notes
 from simulator.records import (
     CONNECTION_COLUMNS,
     CUT_COLUMNS,
@@ -160,7 +161,11 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         disk_bytes=disk,
         hops=hop_budgets(scenario),
         ceilings=limits,
-        notes=(*remarks(scenario), *_turn_notes(scenario, plan, ideal)),
+        notes=(
+            *remarks(scenario),
+            *_turn_notes(scenario, plan, ideal),
+            *http_notes(scenario, ideal, limits[0].asked_per_s),
+        ),
         refusals=tuple(refusals),
     )
 

@@ -204,6 +204,15 @@ def test_keepalive_race(tmp_path: Path) -> None:
     assert runs["client-first"]["attempts"]["ok"] == plan.connections
 
 
+def test_http_keepalive(tmp_path: Path) -> None:
+    runs = run("http-keepalive", tmp_path)
+    one, ten = (runs[f"{number} each"] for number in ("one request", "ten requests"))
+    assert one["attempts"]["ok"] == 10 * ten["attempts"]["ok"] == 400 * 2
+    # The same requests; TIME_WAIT holds 400/s and 40/s for half a second.
+    assert hop(one, "balancer-backend")["time_wait_peak"] == pytest.approx(200, abs=20)
+    assert hop(ten, "balancer-backend")["time_wait_peak"] == pytest.approx(20, abs=4)
+
+
 def test_why_dynamic_range(tmp_path: Path) -> None:
     runs = run("why-dynamic-range", tmp_path, "--variant", "permanent")
     for name in ("borrowed", "many-tuples"):
