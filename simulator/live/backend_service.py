@@ -43,12 +43,15 @@ class ServiceServers(BackendServers):
         super().__init__(loop, sock, index, settings, share)
         self._draw = pure_random(settings.seed, "faults", index).random
         limit = settings.concurrency
-        self._slots: Slots[tuple[int, int, int]] | None = Slots(limit) if limit else None
+        self._slots: Slots[tuple[int, int, int]] | None = (
+            Slots(limit, settings.queue) if limit else None
+        )
         self._slot_of: dict[int, int] = {}  # serial -> backend, of those being served
         self._slow = frozenset(settings.slow)
         self._failing: set[int] = set()  # serials whose answer is a reset
         self._streaming: set[int] = set()  # serials whose answer has begun
         self.resets = 0
+        self.turned_away = 0
 
     def counters(self) -> Message:
         """Cumulative counters, and how many requests wait now."""
@@ -58,6 +61,7 @@ class ServiceServers(BackendServers):
                 "serving": len(self._slot_of),
                 "waiting": self._slots.waiting,
                 "most_waiting": self._slots.most_waiting,
+                "turned_away": self.turned_away,
             }
         return found
 
@@ -68,10 +72,18 @@ class ServiceServers(BackendServers):
         self._serial += 1
         serial = self._serial
         self._serial_of[descriptor] = serial
+        if self._slots is not None and self._slots.is_full(backend):
+            self.turned_away += 1
+            self._turn_away(serial, descriptor)
+            return
         if self._settings.error_rate and self._draw() < self._settings.error_rate:
             self._failing.add(serial)
         if self._slots is None or self._slots.enter(backend, (serial, descriptor, service_ns)):
             self._serve(serial, descriptor, service_ns, backend)
+
+    def _turn_away(self, serial: int, descriptor: int) -> None:
+        """There is no place for a request: its connection ends at once."""
+        self._cut([descriptor])
 
     def _serve(self, serial: int, descriptor: int, service_ns: int, backend: int) -> None:
         if self._slots is not None:

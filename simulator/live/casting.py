@@ -124,6 +124,7 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             shares=len(range(first, backends.processes, backends.count)),
             share=share,
             speaks=backends.kind,
+            queue=backends.queue,
             concurrency=backends.concurrency or 0,
             error_rate=faults.error_rate,
             slow=tuple(one for one in ids if one >= backends.count - faults.slow),

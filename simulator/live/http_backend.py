@@ -47,7 +47,7 @@ class HttpConnection(Connection):
         super().__init__(backend)
         self.protocol = protocol
         self.transport: asyncio.Transport | None = None  # None until aiohttp has it
-        self.ready: asyncio.Future[int] | None = None  # the next step of an answer, by serial
+        self.ready: asyncio.Future[None] | None = None  # the next step of an answer
 
 
 class _Door(web.Server):
@@ -87,6 +87,7 @@ class HttpServers(ServiceServers):
         self._descriptor_of: dict[RequestHandler, int] = {}
         self._arriving: set[asyncio.Task[object]] = set()
         self.errors = 0
+        self._unserved: set[int] = set()  # serials that are answered by a 503
 
     async def prepare(self) -> Message:
         """As all others; aiohttp wants a running loop."""
@@ -175,8 +176,9 @@ class HttpServers(ServiceServers):
         size, service_ns = _asked(request)
         connection.ready = self.loop.create_future()
         self._begin_service(descriptor, connection, service_ns)
-        serial = await connection.ready
+        serial = self._serial_of[descriptor]
         try:
+            await connection.ready  # cancelled when the connection is lost, and its slot is free
             response = await self._respond(request, connection, serial, size)
         except ConnectionError:
             self.dropped += 1
@@ -184,6 +186,7 @@ class HttpServers(ServiceServers):
         finally:
             if self._serial_of.get(descriptor) == serial:
                 del self._serial_of[descriptor]
+            self._unserved.discard(serial)
             self._end_service(serial)
         self.answered += 1
         if self._idle is not None and self._connections.get(descriptor) is connection:
@@ -197,7 +200,12 @@ class HttpServers(ServiceServers):
         connection = self._connections[descriptor]
         assert isinstance(connection, HttpConnection)
         if connection.ready is not None and not connection.ready.done():
-            connection.ready.set_result(serial)
+            connection.ready.set_result(None)
+
+    def _turn_away(self, serial: int, descriptor: int) -> None:
+        """There is no place for a request: it is told so, and its connection is kept."""
+        self._unserved.add(serial)
+        self._service_due(serial, descriptor)
 
     async def _respond(
         self, request: web.BaseRequest, connection: HttpConnection, serial: int, size: int
@@ -207,6 +215,8 @@ class HttpServers(ServiceServers):
         response: web.StreamResponse
         if size < 0:
             response = web.Response(status=404, headers=fields)
+        elif serial in self._unserved:
+            response = web.Response(status=503, headers=fields)
         elif serial in self._failing:
             self.errors += 1
             response = web.Response(status=500, headers=fields)

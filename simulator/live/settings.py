@@ -60,6 +60,7 @@ class BackendRole:
     shares: int = 1  # processes that serve the one backend of `ids` on its one port
     share: int = 0  # which of them this is; the first has the lease
     speaks: str = "stream"  # scenario `backends.kind`
+    queue: int | None = None  # requests that may wait at each backend, None = no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,18 +13,27 @@ class Slots(Generic[Ticket]):
 
     Args:
         limit: slots of each backend, >= 1.
+        room: how many may wait at each backend; None is no limit. Who gave up keeps its place
+            until its turn, as in any queue whose owner does not look.
 
     Attributes:
         waiting: tickets that wait, of all backends together.
         most_waiting: the most that ever waited at one backend.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, room: int | None = None) -> None:
         self._limit = limit
+        self._room = room
         self._busy: Counter[int] = Counter()
         self._queues: dict[int, deque[Ticket]] = {}
         self.waiting = 0
         self.most_waiting = 0
+
+    def is_full(self, backend: int) -> bool:
+        """Whether there is neither a slot nor a place in line."""
+        if self._room is None or self._busy[backend] < self._limit:
+            return False
+        return len(self._queues.get(backend, ())) >= self._room
 
     def enter(self, backend: int, ticket: Ticket) -> bool:
         """Take a slot, or stand in line; whether there was one."""

@@ -37,9 +37,6 @@ def http_notes(scenario: Scenario, plan: Plan, asked_per_s: float) -> tuple[str,
         f"({1e3 * CONNECTION_S:.2f} ms + {each:.3g} requests x {1e3 * REQUEST_S:.2f} ms) of CPU = "
         f"{cores:.2f} cores, of {processes} process{'es' * (processes > 1)}"
     )
-    if cores <= BUSY * processes:
-        return (text,)
-    return (
-        f"{text}: they will be the limit; set backends.processes: {ceil(cores / BUSY)}, "
-        "or ask for less",
-    )
+    if cores > BUSY * processes:
+        text += f": they will be the limit; set backends.processes: {ceil(cores / BUSY)}"
+    return (text,)

@@ -230,6 +230,13 @@ class Backends(Mapping):
     concurrency: Count | None = Field(
         default=None, description="requests each backend serves at a time; others queue in order"
     )
+    queue: Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        default=None,
+        description=(
+            "most requests that wait at each backend for `concurrency`; one more is turned away by "
+            "a reset, or by a 503 with kind: http; no limit unless given"
+        ),
+    )
     faults: Faults = Field(default_factory=Faults, description="what goes wrong at them by design")
     stream: Stream | None = Field(default=None, description="answers in paced chunks, not whole")
     churn: Churn | None = Field(
@@ -260,6 +267,10 @@ class Backends(Mapping):
         bad = self.refusing + self.faults.hanging
         if max(bad, self.faults.slow) > self.count:
             raise about("faults", f"names more than the {self.count} backends there are")
+        if self.queue is not None and self.concurrency is None:
+            raise about(
+                "queue", "is not used without concurrency, as then nothing waits; give both"
+            )
         ports = self.listen_range
         if self.ports == "blocks" and ports is not None and self.count > len(ports):
             raise about("count", f"is {self.count}, more than the {len(ports)} ports of {ports}")

@@ -76,6 +76,19 @@ async def test_requests_beyond_the_limit_wait_their_turn() -> None:
         assert counted["most_waiting"] == 4
 
 
+async def test_who_finds_no_place_in_the_queue_is_reset_at_once() -> None:
+    async with servers(concurrency=1, queue=2) as (made, (port,)):
+        met = await asyncio.gather(*(ask(port, 30 * MS) for _ in range(8)), return_exceptions=True)
+        served = [one for one in met if not isinstance(one, BaseException)]
+        turned = [one for one in met if isinstance(one, OSError | asyncio.IncompleteReadError)]
+        # All eight come within the first service time: one is served, two wait.
+        assert (len(served), len(turned)) == (3, 5)
+        counted = made.counters()
+        assert (counted["answered"], counted["turned_away"]) == (3, 5)
+        assert counted["most_waiting"] == 2
+        await ask(port)
+
+
 async def test_who_gives_up_while_it_waits_leaves_its_turn_to_the_next() -> None:
     async with servers(concurrency=1) as (made, (port,)):
         first = asyncio.create_task(ask(port, 30 * MS))

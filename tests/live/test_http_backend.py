@@ -116,6 +116,15 @@ async def test_requests_beyond_the_limit_wait_their_turn() -> None:
         assert (counted["answered"], counted["waiting"], counted["most_waiting"]) == (6, 0, 4)
 
 
+async def test_who_finds_no_place_in_the_queue_is_told_503_and_kept() -> None:
+    async with servers(concurrency=1, queue=2) as there, aiohttp.ClientSession() as session:
+        met = await asyncio.gather(*(ask(session, there.ports[0], 3, 30 * MS) for _ in range(8)))
+        assert sorted(status for status, _, _ in met) == [200] * 3 + [503] * 5
+        assert there.role.counters()["turned_away"] == 5
+        assert there.role.counters()["active"] == 8  # of those nobody was hung up on
+        assert (await ask(session, there.ports[0]))[0] == 200
+
+
 async def test_who_hangs_up_while_it_waits_leaves_its_turn_to_the_next() -> None:
     async with servers(concurrency=1) as there, aiohttp.ClientSession() as session:
         first = asyncio.create_task(ask(session, there.ports[0], 3, 30 * MS))

@@ -36,6 +36,13 @@ def test_an_unknown_kind_is_answered_with_those_there_are() -> None:
     assert "must be one of stream, echo, http; did you mean http?" in found.message
 
 
+def test_a_queue_is_of_those_who_wait_for_a_limit() -> None:
+    (found,) = complaints(SMALL, "backends.queue=4")
+    assert found.path == "backends.queue"
+    assert "is not used without concurrency" in found.message
+    assert small("backends.queue=0", "backends.concurrency=2").backends.queue == 0
+
+
 def test_an_echo_is_as_long_as_its_request() -> None:
     phase = small(ECHO, "traffic.0.request_size=3KiB").traffic[0]
     assert phase.response_size == phase.request_size == 3 << 10

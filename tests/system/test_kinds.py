@@ -23,6 +23,12 @@ variants:
   streams: {backends.stream: {chunk: 5KiB, every: 2ms}, traffic.a.think: 2ms}
   closed by the backend: {balancer.close: backend}
   errors: {backends.faults: {error_rate: 0.1}}
+  full:
+    backends.count: 1
+    backends.concurrency: 1
+    backends.queue: 1
+    backends.service_time: 20ms
+    traffic.a.requests: 1
   idle: {backends.idle_timeout: 50ms, traffic.a.requests: 2, traffic.a.think: 150ms}
   echo: {backends.kind: echo, traffic.a.request_size: 100KiB, traffic.a.response_size: 100KiB}
 """
@@ -51,6 +57,10 @@ def test_each_kind_is_served_and_accounted_for(tmp_path: Path) -> None:
     assert set(errors) == {"client-balancer/recv/HTTP_500"}
     # 1 - 0.9^4 = 34 % of 60 connections, five deviations of 3.7 either way.
     assert errors["client-balancer/recv/HTTP_500"] == pytest.approx(20.6, abs=19)
+    # One in 20 ms is served of one in 10 ms, and one more waits.
+    full = runs["full"]["attempts"]
+    assert set(full["errors"]) == {"client-balancer/recv/HTTP_503"}
+    assert full["ok"] == pytest.approx(30, abs=6)
     # Every pause of 150 ms is longer than the backends wait; the relay passes their end on.
     assert runs["idle"]["attempts"]["failed"] == 60
     assert runs["idle"]["verdict"]["code"] == "idle-timeout"
