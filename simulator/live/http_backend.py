@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from simulator.live.channel import Message
     from simulator.live.settings import BackendRole
+    from simulator.live.shared_ports import Share
 
 _PATH_RE: Final = re.compile(r"/([0-9]{1,9})")
 _SERVICE_RE: Final = re.compile(r"[0-9]{1,15}")
@@ -81,8 +82,9 @@ class HttpServers(ServiceServers):
         sock: socket.socket,
         index: int,
         settings: BackendRole,
+        share: Share | None = None,
     ) -> None:
-        super().__init__(loop, sock, index, settings)
+        super().__init__(loop, sock, index, settings, share)
         self._door: _Door | None = None
         self._descriptor_of: dict[RequestHandler, int] = {}
         self._arriving: set[asyncio.Task[object]] = set()

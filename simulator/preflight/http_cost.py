@@ -31,7 +31,7 @@ def http_notes(scenario: Scenario, plan: Plan, asked_per_s: float) -> tuple[str,
         return ()
     each = plan.requests / plan.connections
     cores = asked_per_s * (CONNECTION_S + each * REQUEST_S)
-    processes = min(scenario.backends.processes, scenario.backends.count)
+    processes = scenario.backends.processes
     text = (
         f"HTTP backends: {format_rate(asked_per_s)} connections x "
         f"({1e3 * CONNECTION_S:.2f} ms + {each:.3g} requests x {1e3 * REQUEST_S:.2f} ms) of CPU = "
