@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from simulator.traffic.plan import Plan
 
 
+_KINDS: Final = {"stream": "backends", "echo": "echo backends", "http": "HTTP backends"}
 _MOVES: Final = {"leave": "leaves", "back": "is back"}
 _MOVES_SHOWN: Final = 8
 
@@ -246,9 +247,10 @@ def _creates(scenario: Scenario) -> Iterator[str]:
         f"a private network namespace: ports {kernel.port_range}, "
         f"TIME_WAIT {format_ns(kernel.time_wait)}"
     )
-    where = f"on {backends.addresses} address{'es' * (backends.addresses > 1)}"
+    where = f"{_KINDS[backends.kind]} on {backends.addresses}"
+    where += f" address{'es' * (backends.addresses > 1)}"
     yield (
-        f"{format_count(backends.count)} backends {where}, listening ports by {backends.ports}, "
+        f"{format_count(backends.count)} {where}, listening ports by {backends.ports}, "
         f"in {backends.processes} process{'es' * (backends.processes > 1)}"
     )
     if balancer.driver == "none":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.measure.evidence import ACCEPTS, CONNECTS, Evidence
+from simulator.measure.http_remedies import http_remedy
 from simulator.measure.remedies import (
     descriptor_remedies,
     generator_remedies,
@@ -431,6 +432,8 @@ def _failure_remedies(evidence: Evidence, key: str) -> list[str]:
                 f"balancer says why"
             )
         ]
+    if error.startswith("HTTP_"):
+        return [http_remedy(error, evidence.scenario.backends)]
     return [f"look up {error} in {call}(2): it is none of the limits this tool knows"]
 
 

@@ -13,7 +13,11 @@ class Faults(Mapping):
     """Backends that answer badly; who holds a port but does not listen is `refusing`."""
 
     error_rate: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = Field(
-        default=0.0, description="share of requests answered by a reset, after their service time"
+        default=0.0,
+        description=(
+            "share of requests answered by a reset, or by a 500 with kind: http, after their "
+            "service time"
+        ),
     )
     slow: Annotated[int, Field(ge=0, strict=True)] = Field(
         default=0, description="the last so many backends are slow"

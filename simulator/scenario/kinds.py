@@ -23,6 +23,9 @@ KINDS_TEXT: Final = (
     "`echo` (whatever comes goes back at once, so an answer is as long as its request), `http` "
     "(HTTP/1.1 with keep-alive, GET without and POST with a request body)"
 )
+STREAM_TEXT: Final = (
+    "answers in paced chunks, not whole; with kind: http by chunked transfer coding"
+)
 _AT_ONCE: Final = "is not used by kind: echo, which answers at once; leave it out"
 
 

@@ -37,7 +37,13 @@ from simulator.scenario.fields import (
     exactly_one,
     time_text,
 )
-from simulator.scenario.kinds import KINDS_TEXT, BackendKind, answers_of_echo, does_not_suit_kind
+from simulator.scenario.kinds import (
+    KINDS_TEXT,
+    STREAM_TEXT,
+    BackendKind,
+    answers_of_echo,
+    does_not_suit_kind,
+)
 from simulator.scenario.requests import Requests
 from simulator.scenario.sidecar import Sidecar, sidecar_fits
 from simulator.scenario.source import Source, SourcePortMode
@@ -238,7 +244,7 @@ class Backends(Mapping):
         ),
     )
     faults: Faults = Field(default_factory=Faults, description="what goes wrong at them by design")
-    stream: Stream | None = Field(default=None, description="answers in paced chunks, not whole")
+    stream: Stream | None = Field(default=None, description=STREAM_TEXT)
     churn: Churn | None = Field(
         default=None, description="backends that leave and come back on other ports"
     )
