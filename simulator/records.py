@@ -145,6 +145,7 @@ class Ending(IntEnum):
     PROTOCOL = -3  # the answer was not what was asked for
     NO_BACKEND = -4  # nothing to connect to
     NO_PORT = -5  # our own port list had no free port: nothing was asked of the kernel
+    SELF_CONNECT = -20  # the connection's other end was its own
     FULL = -10  # every backend had as many connections as it may; waiting was no use either
     HTTP_PROTOCOL = -20  # the answer was no HTTP, or not as long as was asked for
 

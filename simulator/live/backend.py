@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Final
 from simulator.clock import monotonic_ns
 from simulator.kernel.sockets import linger_zero
 from simulator.kernel.timer import Timer
+from simulator.live.flapping import Flapping, may_listen_again, stop_listening
 from simulator.live.idling import IdleLimit
 from simulator.live.listening import NoPortLeft, PortTaker
+from simulator.live.port_holder import find_holder
 from simulator.live.role import Role
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, FLAG_CLOSE, REQUEST, REQUEST_MAGIC
 
@@ -54,8 +56,8 @@ class Connection:
         "backend",
         "body_left",
         "buffer",
-        "closing",
         "eof",
+        "forgotten",
         "head",
         "out_left",
     )
@@ -67,7 +69,7 @@ class Connection:
         self.head: tuple[int, int, int] | None = None  # answer bytes, flags, service ns
         self.answering = False  # a request is being served; later ones wait in the buffer
         self.out_left = 0  # bytes of the answer's body still to be sent
-        self.closing = False
+        self.forgotten = False  # its end was read, and it was not closed
         self.eof = False
 
 
@@ -94,6 +96,7 @@ class BackendServers(Role):
         self._taker = PortTaker(settings)
         self._address = dict(zip(settings.ids, settings.addresses, strict=True))
         self._holding: dict[int, socket.socket] = {}  # by backend: what keeps its port
+        self._robbed: set[int] = set()  # backends whose one port somebody else has
         self._listeners: dict[int, tuple[socket.socket, int]] = {}
         self._connections: dict[int, Connection] = {}
         self._due: list[tuple[int, int, int]] = []  # service ends: (time, serial, descriptor)
@@ -103,6 +106,7 @@ class BackendServers(Role):
         self.leases: list[Lease] = []
         limit_ns = settings.idle_timeout_ns
         self._idle = IdleLimit(limit_ns) if limit_ns else None
+        self._flapping = Flapping(loop, settings, self._flap) if settings.flapping else None
         self.idled = 0
         self.accepted = 0
         self.answered = 0
@@ -144,11 +148,34 @@ class BackendServers(Role):
     def _hold(self, backend: int, listener: socket.socket) -> None:
         self._holding[backend] = listener
         if backend not in self._settings.refusing:  # without listen() the kernel refuses
-            listener.listen(self._settings.backlog)
-            self._listeners[listener.fileno()] = (listener, backend)
-            self._epoll.register(listener.fileno(), select.EPOLLIN)
+            if backend in self._settings.flapping:
+                may_listen_again(listener)
+            self._listen(listener, backend)
+
+    def _listen(self, listener: socket.socket, backend: int) -> None:
+        listener.listen(self._settings.backlog)
+        self._listeners[listener.fileno()] = (listener, backend)
+        self._epoll.register(listener.fileno(), select.EPOLLIN)
 
     # Coming and going.
+
+    def on_start(self) -> None:
+        """Who flaps does so from now on."""
+        if self._flapping is not None:
+            self._flapping.begin(self.t0_ns)
+
+    def _flap(self, backend: int, listens: bool) -> None:
+        """Listen on the port that was kept, or cease to; what was accepted goes on."""
+        listener = self._holding[backend]
+        if listens:
+            self._listen(listener, backend)
+        else:
+            if listener.fileno() in self._listeners:
+                self._accept(listener.fileno())  # who has queued up is still served
+            self._silence(listener)
+            stop_listening(listener)
+        at_ns = monotonic_ns() - self.t0_ns
+        self.channel.send({"is": "flap", "backend": backend, "listens": listens, "t_ns": at_ns})
 
     def on_message(self, head: Message) -> None:
         """A backend leaves, or comes back."""
@@ -188,8 +215,20 @@ class BackendServers(Role):
         try:
             lease = self._open_listener(backend, resting)
         except NoPortLeft:
-            return {**head, "lease": None, "t_ns": monotonic_ns()}
+            return {**head, **self._held_by(backend), "lease": None, "t_ns": monotonic_ns()}
+        self._robbed.discard(backend)
         return {**head, "lease": _lease_row(lease), "t_ns": lease.from_ns}
+
+    def _held_by(self, backend: int) -> Message:
+        """Who has the port of a backend that can have no other; looked up once for each absence."""
+        if self._settings.allocator != "fixed" or backend in self._robbed:
+            return {}
+        address, port = self._address[backend], self._settings.first + backend
+        holder = find_holder(address, port)
+        if holder is None:
+            return {}  # it has just let go
+        self._robbed.add(backend)
+        return {"address": address, "port": port, "holder": holder}
 
     def _silence(self, listener: socket.socket) -> None:
         """Accept no more from it."""
@@ -228,6 +267,8 @@ class BackendServers(Role):
 
     def on_quit(self) -> Message:
         """Close everything; listeners give their ports back now."""
+        if self._flapping is not None:
+            self._flapping.stop()
         self.loop.remove_reader(self._epoll.fileno())
         for descriptor in self._connections:
             os.close(descriptor)
@@ -302,7 +343,7 @@ class BackendServers(Role):
             if connection.answering or connection.out_left:
                 self._epoll.modify(descriptor, 0)  # a half-closed client still gets its answer
             else:
-                self._close(descriptor)
+                self._at_end(descriptor)
             return
         if self._idle is not None:
             self._idle.works(descriptor)
@@ -387,8 +428,10 @@ class BackendServers(Role):
         flags = connection.head[1]
         connection.head = None
         connection.answering = False
-        if flags & FLAG_CLOSE or (connection.eof and not connection.buffer):
+        if flags & FLAG_CLOSE:
             self._close(descriptor)
+        elif connection.eof and not connection.buffer:
+            self._at_end(descriptor)
         elif connection.buffer:
             self._parse(descriptor, connection)
         elif self._idle is not None:
@@ -401,6 +444,10 @@ class BackendServers(Role):
         self._idle.rests(descriptor, monotonic_ns())
         if is_first:
             self._arm()
+
+    def _at_end(self, descriptor: int) -> None:
+        """The other side has closed, and all that it asked for is answered."""
+        self._close(descriptor)
 
     def _close(self, descriptor: int) -> None:
         if self._idle is not None:

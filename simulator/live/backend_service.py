@@ -50,12 +50,14 @@ class ServiceServers(BackendServers):
         self._slow = frozenset(settings.slow)
         self._failing: set[int] = set()  # serials whose answer is a reset
         self._streaming: set[int] = set()  # serials whose answer has begun
+        self._forgets = pure_random(settings.seed, "leaks", index).random
         self.resets = 0
         self.turned_away = 0
+        self.leaked = 0
 
     def counters(self) -> Message:
         """Cumulative counters, and how many requests wait now."""
-        found = {**super().counters(), "resets": self.resets}
+        found = {**super().counters(), "resets": self.resets, "leaked": self.leaked}
         if self._slots is not None:
             found |= {
                 "serving": len(self._slot_of),
@@ -152,6 +154,20 @@ class ServiceServers(BackendServers):
         self._answered(descriptor, connection)
         return False
 
+    def _at_end(self, descriptor: int) -> None:
+        """Close, or forget to: the descriptor is kept, and nobody looks at it any more."""
+        connection = self._connections[descriptor]
+        # One that is forgotten is heard of again when it was reset, and then there is no more to
+        # keep; its read says end of file once more.
+        if connection.forgotten or self._forgets() >= self._settings.leaks:
+            self._close(descriptor)
+            return
+        connection.forgotten = True
+        self.leaked += 1
+        if self._idle is not None:
+            self._idle.works(descriptor)
+        self._epoll.modify(descriptor, 0)
+
     def _silenced(self, backend: int) -> None:
         """A process that crashed or hangs serves nobody: its slots begin anew."""
         if self._slots is not None:
@@ -168,4 +184,5 @@ def is_special(settings: BackendRole) -> bool:
         or settings.slow
         or settings.hanging
         or settings.chunk_bytes
+        or settings.leaks
     )

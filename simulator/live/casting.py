@@ -32,6 +32,7 @@ from simulator.preflight.hops import FRONT_PORT, blocked_ns, hop_budgets, source
 from simulator.records import Hop
 from simulator.seeds import stream_key
 from simulator.traffic.churn import first_backends
+from simulator.traffic.flapping import first_down_ns, flapping_ids
 from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ BACKEND_PREFIX: Final = (127 << 8) | 4
 FRONT: Final = ("127.2.0.1", FRONT_PORT)
 #: The address that routing gives to a plain connect toward any of 127/8.
 ROUTED: Final = "127.0.0.1"
+ROUTED_PREFIX: Final = 127 << 8
 _TABLE_LEAST: Final = 1 << 13
 _TABLE_MOST: Final = 1 << 21
 _HOSTS_PER_OCTET: Final = 250
@@ -64,9 +66,14 @@ def addresses(prefix: int, count: int) -> tuple[str, ...]:
     )
 
 
+def _is_routed(source: Source) -> bool:
+    """Whether connects name no source address, so that routing picks it."""
+    return source.ports == "kernel" and source.addresses == 1
+
+
 def _source_addresses(source: Source, prefix: int) -> tuple[str, ...]:
     """None for a truly plain connect: to name an address is to bind, which is another mode."""
-    if source.ports == "kernel" and source.addresses == 1:
+    if _is_routed(source):
         return ()
     return addresses(prefix, source.addresses)
 
@@ -78,6 +85,8 @@ def client_addresses(scenario: Scenario) -> tuple[str, ...]:
 
 def backend_addresses(scenario: Scenario) -> tuple[str, ...]:
     """Listening address of each backend, by id: spread over the addresses in turn."""
+    if scenario.backends.address == "shared":
+        return (ROUTED,) * scenario.backends.count
     pool = addresses(BACKEND_PREFIX, scenario.backends.addresses)
     return tuple(pool[backend % len(pool)] for backend in range(scenario.backends.count))
 
@@ -96,6 +105,7 @@ def source_settings(
         first=ports.first,
         last=ports.last,
         seed=stream_key(scenario.seed, name, worker) >> 65,
+        may_meet_itself=_is_routed(source) and scenario.backends.address == "shared",
     )
 
 
@@ -108,6 +118,7 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
     for index in range(backends.processes):
         share, first = divmod(index, backends.count)
         ids = tuple(range(first, backends.count, backends.processes))
+        flapping = tuple(one for one in ids if one in flapping_ids(scenario))
         settings = BackendRole(
             ids=ids,
             addresses=tuple(where[one] for one in ids),
@@ -132,6 +143,12 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             hanging=tuple(one for one in ids if 0 <= one - backends.refusing < faults.hanging),
             chunk_bytes=backends.stream.chunk if backends.stream else 0,
             chunk_every_ns=backends.stream.every if backends.stream else 0,
+            leaks=faults.leaks,
+            flapping=flapping,
+            flap_first_ns=tuple(first_down_ns(scenario, one) for one in flapping),
+            flap_up_ns=backends.flapping.up if backends.flapping else 0,
+            flap_down_ns=backends.flapping.down if backends.flapping else 0,
+            flap_end_ns=scenario.duration_ns,
         )
         specs.append(
             RoleSpec(
@@ -247,6 +264,11 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
     views = []
     for hop in hop_budgets(scenario):
         source, near, far = ends[hop.name]
+        shared = scenario.backends.address == "shared" and far == BACKEND_PREFIX
+        listen = scenario.backends.listen_range if shared else None
+        if shared:
+            far = ROUTED_PREFIX
+            near = ROUTED_PREFIX if _is_routed(source) else near
         views.append(
             HopView(
                 name=hop.name,
@@ -257,6 +279,8 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
                 groups=hop.groups,
                 blocking_ms=_blocking_ms(scenario, source),
                 counts_bound=source.ports == "permanent",
+                listen_first=listen.first if listen else 0,
+                listen_last=listen.first + scenario.backends.count - 1 if listen else 0,
             )
         )
     return tuple(views)

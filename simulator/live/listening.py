@@ -51,7 +51,7 @@ class PortTaker:
             for port in self._allocator.candidates(backend, generation):
                 if port in resting:
                     continue
-                listener = _bound(address, port)
+                listener = _bound(address, port, reuse=self._name == "fixed")
                 if listener is None:
                     lost += 1
                     continue
@@ -75,9 +75,18 @@ class PortTaker:
         raise NoPortLeft(f"backend {backend} found no free port on {address}, {lost} were held")
 
 
-def _bound(address: str, port: int) -> socket.socket | None:
-    """A socket bound there; None when somebody holds the port."""
+def _bound(address: str, port: int, *, reuse: bool) -> socket.socket | None:
+    """A socket bound there; None when somebody holds the port.
+
+    Args:
+        address: where.
+        port: which, 0 = the kernel picks.
+        reuse: whether connections of an earlier listener on it do not count, as every service
+            wants it that returns to its port. Only where no other backend would bind that port.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    if reuse:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address, port))
     except OSError as error:

@@ -114,6 +114,9 @@ class Moves:
             self._left(member, head)
         elif word == "back":
             self._is_back(member, head)
+        elif word == "flap":
+            name = "backend-up" if head["listens"] else "backend-down"
+            self._logbook.event(name, t_ns=head["t_ns"], backend=head["backend"])
         elif word == "changed":
             insert, remove = self._changes[head["change"]]
             self._logbook.event(
@@ -152,7 +155,9 @@ class Moves:
         if head["released_ns"] is not None:
             self._release(member, backend, head["released_ns"])
         if row is None:
-            self._logbook.event("backend-waits", backend=backend)
+            told = {key: head[key] for key in ("address", "port", "holder") if key in head}
+            at_ns = head["t_ns"] - self._logbook.t0_ns
+            self._logbook.event("backend-waits", t_ns=at_ns, backend=backend, **told)
             self._at(head["t_ns"] + _AGAIN_NS, lambda: self._come_back(member, backend))
             return
         self._gone.discard(backend)

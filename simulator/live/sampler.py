@@ -133,9 +133,12 @@ class HopCounter:
         far, near = table.destination >> np.uint32(16), table.source >> np.uint32(16)
         bound = table.state == BOUND
         connecting = (far == prefix) & (table.dport != 0) & ~bound
+        accepting = (near == prefix) & (table.state != LISTEN) & ~bound
+        if view.listen_first:
+            connecting &= (near == np.uint32(view.source_prefix)) & self._is_service(table.dport)
+            accepting &= self._is_service(table.sport) & ~connecting
         if view.counts_bound:
             connecting |= bound & (near == np.uint32(view.source_prefix))
-        accepting = (near == prefix) & (table.state != LISTEN) & ~bound
         waited = _TIME_WAIT_MS - table.timer_ms.astype(np.int64)
         recyclable = connecting & (table.state == TIME_WAIT) & (waited >= view.blocking_ms)
         self._seen[table.sport[connecting]] = True
@@ -155,6 +158,11 @@ class HopCounter:
             "new_ports": new,
             "distinct_ports": distinct,
         }
+
+    def _is_service(self, ports: Array) -> Array:
+        """Which ports, shape (sockets,), are listened on where both ends share an address."""
+        found: Array = (ports >= self.view.listen_first) & (ports <= self.view.listen_last)
+        return found
 
     @staticmethod
     def _states(table: SocketTable, chosen: Array) -> dict[str, int]:

@@ -24,6 +24,7 @@ class SourceSettings:
         first: first port of the role's own slice (or of the whole range where the kernel picks).
         last: last port of it.
         seed: key of the random stream.
+        may_meet_itself: whether a connect may be given its own destination as its source.
     """
 
     addresses: tuple[str, ...]
@@ -32,6 +33,7 @@ class SourceSettings:
     first: int
     last: int
     seed: int
+    may_meet_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,12 @@ class BackendRole:
     share: int = 0  # which of them this is; the first has the lease
     speaks: str = "stream"  # scenario `backends.kind`
     queue: int | None = None  # requests that may wait at each backend, None = no limit
+    leaks: float = 0.0  # share of connections that are never closed after their end
+    flapping: tuple[int, ...] = ()  # ids that stop listening now and then
+    flap_first_ns: tuple[int, ...] = ()  # when each does so first
+    flap_up_ns: int = 0
+    flap_down_ns: int = 0
+    flap_end_ns: int = 0  # nobody stops any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +137,8 @@ class HopView:
         blocking_ms: a tuple in TIME_WAIT is in use for so long; after that (or at once, where the
             port is named by bind) the next connection takes it over.
         counts_bound: whether sockets that are only bound hold a port of this hop.
+        listen_first, listen_last: where both ends share an address, the accepting one is told by
+            its port, which is one of these; 0 = it has an address of its own.
     """
 
     name: str
@@ -139,6 +149,8 @@ class HopView:
     groups: int
     blocking_ms: int
     counts_bound: bool
+    listen_first: int = 0
+    listen_last: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

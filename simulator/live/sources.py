@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.live.dialer import Dialer, Mode, new_dialer
+from simulator.live.self_connect import WaryDialer
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 def source_dialer(source: SourceSettings, *names: str | int) -> Dialer:
     """The dialer for resolved source settings."""
     mode: Mode = source.mode  # type: ignore[assignment] # checked by the scenario
+    if source.may_meet_itself:
+        return WaryDialer(mode, source.addresses)
     return new_dialer(
         mode,
         source.addresses,

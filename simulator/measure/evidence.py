@@ -14,6 +14,7 @@ import numpy as np
 from simulator.measure.churn_cuts import ChurnCuts, churn_cuts
 from simulator.measure.hops import HopFacts, bind_conflict, ran_out
 from simulator.measure.latency import mean_hold_s
+from simulator.measure.odd_causes import OddCauses, odd_causes
 from simulator.measure.phases import peak_asked_per_s
 from simulator.measure.roles import kernel_counters, last_counters, sum_by_key
 from simulator.measure.waiting import (
@@ -82,6 +83,7 @@ class Evidence:
         unanswered: connections that stood and got no answer, None without any.
         idle_cuts: connections cut while they rested, None without any.
         churn: failures that moves of backends explain, None without any.
+        odd: causes that no errno names.
         request_gap_ns: planned time between two requests of a connection, 0 without any.
     """
 
@@ -105,6 +107,7 @@ class Evidence:
     unanswered: Unanswered | None
     idle_cuts: IdleCuts | None
     churn: ChurnCuts | None
+    odd: OddCauses
     request_gap_ns: int
 
     def share(self, code: str) -> float:
@@ -143,6 +146,8 @@ def cause_of(
     hop, call, error = key.split("/")
     if error in _DESCRIPTORS:
         return "descriptors"
+    if error == "SELF_CONNECT":
+        return "self-connect"
     if error in _PORTS and call in _BEFORE_SEND:
         return f"{CONNECTS[hop]}-source-ports"
     if error == "EADDRINUSE":
@@ -252,9 +257,15 @@ def gather(
     slow, cut = unanswered(run, causes), idle_cuts(run, causes)
     _tell_apart(errors, "backend-slow", slow.errors if slow is not None else {})
     _tell_apart(errors, "idle-timeout", cut.errors if cut is not None else {})
+    odd = odd_causes(run, causes, hops)
+    for code, known in odd.errors().items():
+        _tell_apart(errors, code, known)
     moved = churn_cuts(run, causes)
     _tell_apart(errors, "backend-churn", moved.errors if moved is not None else {})
+    odd.rename(errors)
     cost = {code: sum(found.values()) for code, found in errors.items()}
+    for code, count in odd.weights().items():
+        cost[code] = cost.get(code, 0) + count
     for reason in ("generator", "descriptors"):
         if attempts.not_sent.get(reason):
             cost[reason] = cost.get(reason, 0) + attempts.not_sent[reason]
@@ -280,5 +291,6 @@ def gather(
         unanswered=slow,
         idle_cuts=cut,
         churn=moved,
+        odd=odd,
         request_gap_ns=request_gap_ns(run),
     )

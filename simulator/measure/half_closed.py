@@ -57,6 +57,17 @@ def half_closed_counts(run: Run, hop: Hop) -> Ints:
     return np.array(found, dtype=np.int64)
 
 
+def forgetful_side(run: Run, hop: Hop) -> str:
+    """Whose ends, ``connect`` or ``accept``, keep more in CLOSE_WAIT: they were told, and stay."""
+    near = far = 0
+    for sample in run.samples:
+        seen = sample.get("hops", {}).get(hop.label)
+        if seen is not None:
+            near = max(near, int(seen.get("close_wait", 0)))
+            far = max(far, int((seen.get("accept_side") or {}).get("close_wait", 0)))
+    return "accept" if far >= near else "connect"
+
+
 def half_closed(run: Run, hop: Hop) -> HalfClosed:
     """What the samples of a run say of a hop's half-closed connections."""
     counts = half_closed_counts(run, hop)

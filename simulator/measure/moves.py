@@ -80,10 +80,7 @@ def history(run: Run) -> list[Lease]:
 def moves_table(run: Run) -> dict[str, Any]:
     """What `backends` of a summary says of moves; zeros when nobody moved."""
     left = [event for event in run.events if event.get("event") == "backend-left"]
-    told = [event for event in run.events if event.get("event") == "membership"]
-    held = history(run)
-    dials = dials_of(run)
-    astray, stale = _astray(held, told, dials)
+    dials, foreign, stale = astray(run)
     opened = {
         how: sum(int(event.get("open", 0)) for event in left if event["how"] == how)
         for how in _HOWS
@@ -96,9 +93,16 @@ def moves_table(run: Run) -> dict[str, Any]:
         "cut": opened["crash"],
         "hung": opened["hang"],
         "refused_after_move": int(np.count_nonzero(stale & (dials.error == errno.ECONNREFUSED))),
-        "misdelivered": int(np.count_nonzero(astray & (dials.error == 0))),
-        "overlaps": len(overlaps(held)),
+        "misdelivered": int(np.count_nonzero(foreign & (dials.error == 0))),
+        "overlaps": len(overlaps(history(run))),
     }
+
+
+def astray(run: Run) -> tuple[Dials, Mask, Mask]:
+    """All dials; which of them met another backend's port, and which a port not the backend's."""
+    dials = dials_of(run)
+    told = [event for event in run.events if event.get("event") == "membership"]
+    return dials, *_astray(history(run), told, dials)
 
 
 def _astray(

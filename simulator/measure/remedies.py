@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.measure.check_remedies import check_remedies
 from simulator.measure.walls import PART_OF, gain, moved, wall_of, with_part, with_source
+from simulator.ports.budget import ports_within
 from simulator.ports.range import PortRange
-from simulator.preflight.hops import TOWARD_A_RELAY, source_of
+from simulator.preflight.hops import TOWARD_A_RELAY, source_of, source_ports
 from simulator.records import Hop
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
@@ -103,6 +104,10 @@ def _more_tuples(
                 with_part(scenario, "backends", count=2 * scenario.backends.count),
             )
         )
+    lends = source.ports not in ("userspace", "permanent")  # else nothing keeps to reservations
+    if lends and ports_within(source_ports(scenario, source), scenario.kernel.reserved_ports):
+        text = "reserve only what is listened on (kernel.reserved_ports), and give the rest back"
+        found.append((text, with_part(scenario, "kernel", reserved_ports=())))
     own = source.range is not None
     wider = (
         with_source(scenario, hop, range=_WIDEST)

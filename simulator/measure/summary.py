@@ -48,17 +48,16 @@ def summarize(run: Run) -> dict[str, Any]:
     doubts = find_doubts(run, attempts)
     hops = all_hops(run, causes)
     peak = peak_concurrent(run)
-    verdict = decide(
-        gather(
-            run,
-            attempts=attempts,
-            causes=causes,
-            hops=hops,
-            doubts=doubts,
-            endpoints=endpoints(run),
-            peak_concurrent=peak,
-        )
+    evidence = gather(
+        run,
+        attempts=attempts,
+        causes=causes,
+        hops=hops,
+        doubts=doubts,
+        endpoints=endpoints(run),
+        peak_concurrent=peak,
     )
+    verdict = decide(evidence)
     summary: dict[str, Any] = {
         "schema": SCHEMA,
         "run": run.manifest.get("id"),
@@ -78,7 +77,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "precision": precision(run, attempts),
         "hops": [facts.as_dict() | {"port_use": port_use(run, facts.hop)} for facts in hops],
         "connections": _connections(run, peak),
-        "backends": {**backend_table(run), **moves_table(run)},
+        "backends": {**backend_table(run), **moves_table(run), **evidence.odd.table()},
         "recoveries": recoveries(run),
         "care": care_table(run),
         "cpu": cpu_table(run),

@@ -7,20 +7,23 @@ up by it: subject first, numbers after, and no word that needs this project's so
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
-from simulator.measure.evidence import ACCEPTS, CONNECTS, Evidence
-from simulator.measure.http_remedies import http_remedy
+from simulator.measure.evidence import CONNECTS
+from simulator.measure.flapping import backend_flapping
+from simulator.measure.half_closed_leaks import half_closed_finding, lost_half_closed
+from simulator.measure.limit_verdicts import accept_queue, descriptors, failures, generator
+from simulator.measure.misdelivery import misdelivery
 from simulator.measure.remedies import (
-    descriptor_remedies,
-    generator_remedies,
     half_closed_remedies,
     port_remedies,
-    queue_remedies,
     refused_remedies,
 )
+from simulator.measure.retry_storms import retry_storm_finding
+from simulator.measure.self_connects import self_connect
+from simulator.measure.stolen_ports import listen_port_stolen
+from simulator.measure.verdict_parts import SUBJECT, Verdict, cost_text, percent, seconds, top_hop
 from simulator.measure.waiting_findings import Finding, backend_churn, backend_slow, idle_timeout
 from simulator.measure.walls import Wall, rate_text, wall_of
 from simulator.preflight.hops import range_remarks, source_of
@@ -29,21 +32,15 @@ from simulator.scenario.thresholds import VERDICTS
 from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
+    from simulator.measure.evidence import Evidence
     from simulator.measure.hops import HopFacts
-    from simulator.measure.validity import Doubt
 
 #: Share of the plan dropped at accept queues that is a finding though every connection survived.
 _DROPS: Final = 0.01
 #: A range seen this full, by a reading that is never of one moment, was full.
 _NEARLY: Final = 0.9
-_SUBJECT: Final = {
-    "balancer": "The balancer",
-    "sidecar": "The sidecar",
-    "client": "The clients",
-    "backend": "A backend",
-}
 #: The hop that a relay dials on.
 _HOP_OF: Final = {
     "balancer": Hop.BALANCER_BACKEND.label,
@@ -51,42 +48,16 @@ _HOP_OF: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a run says.
-
-    Attributes:
-        code: one of `scenario.thresholds.VERDICTS`.
-        hop: the hop it speaks of, None for the whole run.
-        sentence: the finding.
-        remedies: what would mend it, most gain first, each with its arithmetic.
-        evidence: the numbers behind the sentence.
-    """
-
-    code: str
-    hop: str | None
-    sentence: str
-    remedies: Sequence[str]
-    evidence: Mapping[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The form in a summary."""
-        return {
-            "code": self.code,
-            "hop": self.hop,
-            "sentence": self.sentence,
-            "remedies": list(self.remedies),
-            "evidence": dict(self.evidence),
-        }
-
-
 def choose_code(evidence: Evidence) -> str:
     """The verdict code: the cause that cost most, then walls that retries hid, then lateness."""
-    if evidence.causes:
-        most = max(evidence.causes.values())
-        return next(code for code in VERDICTS if evidence.causes.get(code) == most)
+    causes = evidence.odd.rivals(evidence.causes, evidence.churn)
+    if causes:
+        most = max(causes.values())
+        return next(code for code in VERDICTS if causes.get(code) == most)
     if evidence.port_dials:
-        return "balancer-source-ports"
+        leak = evidence.odd.leak
+        hides = leak is not None and leak.hop is Hop.BALANCER_BACKEND
+        return "half-closed-leak" if hides else "balancer-source-ports"
     if evidence.sidecar_port_dials:
         return "sidecar-source-ports"
     if any(doubt.code == "generator-late" and doubt.invalid for doubt in evidence.doubts):
@@ -105,13 +76,19 @@ def decide(evidence: Evidence) -> Verdict:
         "client-source-ports": lambda e: _ports(e, "client-source-ports"),
         "bind-conflict": _bind_conflict,
         "backend-refused": _refused,
-        "accept-queue": _accept_queue,
-        "descriptors": _descriptors,
-        "generator": _generator,
+        "accept-queue": accept_queue,
+        "descriptors": descriptors,
+        "generator": generator,
         "backend-slow": lambda e: _found(e, "backend-slow", backend_slow(e)),
         "idle-timeout": lambda e: _found(e, "idle-timeout", idle_timeout(e)),
         "backend-churn": lambda e: _found(e, "backend-churn", backend_churn(e)),
-        "failures": _failures,
+        "backend-flapping": lambda e: _found(e, "backend-flapping", backend_flapping(e)),
+        "listen-port-stolen": lambda e: _found(e, "listen-port-stolen", listen_port_stolen(e)),
+        "self-connect": lambda e: _found(e, "self-connect", self_connect(e)),
+        "half-closed-leak": lambda e: _found(e, "half-closed-leak", half_closed_finding(e)),
+        "retry-storm": lambda e: _found(e, "retry-storm", retry_storm_finding(e)),
+        "misdelivery": lambda e: _found(e, "misdelivery", misdelivery(e)),
+        "failures": failures,
         "ok": _ok,
     }
     return say[code](evidence)
@@ -119,38 +96,14 @@ def decide(evidence: Evidence) -> Verdict:
 
 def _found(evidence: Evidence, code: str, finding: Finding) -> Verdict:
     """A finding with what it cost, as every verdict ends."""
-    failed = sum(evidence.errors[code].values())
+    failed = sum(evidence.errors.get(code, {}).values())
     return Verdict(
         code=code,
-        hop=_top_hop(evidence, code),
-        sentence=f"{finding.sentence}; {_cost(evidence, code)}.",
+        hop=top_hop(evidence, code) if failed else list(evidence.hops)[-1],
+        sentence=f"{finding.sentence}{f'; {cost_text(evidence, code)}' if failed else ''}.",
         remedies=finding.remedies,
         evidence={"failed": failed, **finding.evidence},
     )
-
-
-def _percent(share: float) -> str:
-    if 0 < share < 0.001:
-        return f"{100 * share:.2g} %"
-    return f"{100 * share:.1f} %"
-
-
-def _seconds(moment_ns: int | None) -> str:
-    return "" if moment_ns is None else f" after {moment_ns / NS_PER_S:.1f} s"
-
-
-def _cost(evidence: Evidence, code: str) -> str:
-    names = ", ".join(evidence.error_names(code)[:2])
-    return f"{_percent(evidence.share(code))} of connections failed{f' ({names})' if names else ''}"
-
-
-def _top_hop(evidence: Evidence, code: str) -> str:
-    """The hop on which most connections of a cause failed."""
-    total: dict[str, int] = {}
-    for key, count in evidence.errors.get(code, {}).items():
-        hop = key.partition("/")[0]
-        total[hop] = total.get(hop, 0) + count
-    return max(total, key=lambda hop: total[hop], default=next(iter(evidence.hops)))
 
 
 def _inside(worst: Mapping[str, Any]) -> str:
@@ -191,14 +144,6 @@ def _lost_to_time_wait(evidence: Evidence, facts: HopFacts) -> bool:
     return wall.blocked_s > wall.open_s
 
 
-def _lost_half_closed(facts: HopFacts) -> bool:
-    """Whether most tuples were held by connections that one side only had closed."""
-    worst = facts.worst or {}
-    in_use = int(worst.get("in_use", 0))
-    half = min(int(worst.get("other", 0)), facts.half_closed_peak)
-    return bool(in_use) and 2 * half > in_use
-
-
 def _where(evidence: Evidence, facts: HopFacts) -> str:
     destination = (facts.worst or {}).get("destination")
     names = ("EADDRNOTAVAIL", "NO_PORT", "EAGAIN")
@@ -215,7 +160,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
     hop = _HOP_OF.get(role, next(iter(evidence.hops)))
     port_dials = evidence.sidecar_port_dials if role == "sidecar" else evidence.port_dials
     facts = evidence.hops[hop]
-    lost, leaked = _lost_to_time_wait(evidence, facts), _lost_half_closed(facts)
+    lost, leaked = _lost_to_time_wait(evidence, facts), lost_half_closed(facts)
     if source_of(evidence.scenario, facts.hop).ports == "permanent":
         reason = "each connection keeps a port of its own for good"
     elif lost:
@@ -224,7 +169,7 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
         reason = "connections that only one side has closed hold them (FIN_WAIT)"
     else:
         reason = "open connections hold them"
-    cost = _cost(evidence, code)
+    cost = cost_text(evidence, code)
     if not evidence.causes.get(code):
         saved = "retries saved every connection"
         if evidence.scenario.balancer.on_no_port == "queue":
@@ -232,18 +177,20 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
         cost = f"{format_count(port_dials)} connects failed, {saved}"
     wall = _wall(evidence, facts)
     remedies = port_remedies(evidence, facts, lost_to_time_wait=lost)
+    remarks = range_remarks(evidence.scenario, facts.hop)
+    narrows = f"; {' and '.join(remarks)}" if remarks else ""
     return Verdict(
         code=code,
         hop=hop,
         sentence=(
-            f"{_SUBJECT[role]} ran out of source ports{_where(evidence, facts)}"
-            f"{_seconds(facts.exhausted_at_ns)}: {_states(facts)}; {reason}; {cost}."
+            f"{SUBJECT[role]} ran out of source ports{_where(evidence, facts)}"
+            f"{seconds(facts.exhausted_at_ns)}: {_states(facts)}; {reason}{narrows}; {cost}."
         ),
         remedies=[*half_closed_remedies(facts) * leaked, *remedies][:3],
         evidence={
             "cause": "time-wait" if lost else "half-closed" if leaked else "held",
             "time_wait_side": facts.time_wait_side,
-            "range_remarks": range_remarks(evidence.scenario, facts.hop),
+            "range_remarks": remarks,
             "failed": evidence.causes.get(code, 0),
             "failed_connects": None if role == "client" else port_dials,
             "budget": facts.budget,
@@ -257,25 +204,25 @@ def _ports(evidence: Evidence, code: str) -> Verdict:
 
 
 def _bind_conflict(evidence: Evidence) -> Verdict:
-    hop = _top_hop(evidence, "bind-conflict")
+    hop = top_hop(evidence, "bind-conflict")
     facts = evidence.hops[hop]
-    who = _SUBJECT[CONNECTS[hop]]
+    who = SUBJECT[CONNECTS[hop]]
     mode = source_of(evidence.scenario, facts.hop).ports
     lost = _lost_to_time_wait(evidence, facts)
     if mode == "early-bind":
         reason = (
-            f"{who} found no port to bind{_seconds(facts.exhausted_at_ns)}: {_states(facts)}; "
+            f"{who} found no port to bind{seconds(facts.exhausted_at_ns)}: {_states(facts)}; "
             f"bound before connect, a port serves one destination only"
         )
     else:
         reason = (
-            f"{who} could not bind the wanted source port{_seconds(facts.exhausted_at_ns)}: "
+            f"{who} could not bind the wanted source port{seconds(facts.exhausted_at_ns)}: "
             f"another socket holds it"
         )
     return Verdict(
         code="bind-conflict",
         hop=hop,
-        sentence=f"{reason}; {_cost(evidence, 'bind-conflict')}.",
+        sentence=f"{reason}; {cost_text(evidence, 'bind-conflict')}.",
         remedies=port_remedies(evidence, facts, lost_to_time_wait=lost),
         evidence={
             "failed": evidence.causes["bind-conflict"],
@@ -287,7 +234,7 @@ def _bind_conflict(evidence: Evidence) -> Verdict:
 
 
 def _refused(evidence: Evidence) -> Verdict:
-    code, hop = "backend-refused", _top_hop(evidence, "backend-refused")
+    code, hop = "backend-refused", top_hop(evidence, "backend-refused")
     refusing = list(evidence.dial_backends.get("ECONNREFUSED", ()))
     count = evidence.scenario.backends.count
     names = [evidence.endpoints.get(one, f"backend {one}") for one in refusing[:2]]
@@ -297,148 +244,10 @@ def _refused(evidence: Evidence) -> Verdict:
     return Verdict(
         code=code,
         hop=hop,
-        sentence=f"{subject} refused connections{where}; {_cost(evidence, code)}.",
+        sentence=f"{subject} refused connections{where}; {cost_text(evidence, code)}.",
         remedies=refused_remedies(evidence, len(refusing)),
         evidence={"failed": evidence.causes[code], "backends": refusing},
     )
-
-
-def _accept_queue(evidence: Evidence) -> Verdict:
-    code = "accept-queue"
-    hop = _top_hop(evidence, code)
-    accepts = ACCEPTS[hop]
-    owner = "the backends" if accepts == "backend" else f"the {accepts}"
-    lost = evidence.causes.get(code, 0)
-    cost = (
-        _cost(evidence, code)
-        if lost
-        else "no connection failed, but each drop costs its client at least one second"
-    )
-    return Verdict(
-        code=code,
-        hop=hop,
-        sentence=(
-            f"The accept queue of {owner} overflowed: the kernel dropped "
-            f"{format_count(evidence.dropped)} attempts to connect; {cost}."
-        ),
-        remedies=queue_remedies(evidence, hop),
-        evidence={
-            "failed": lost,
-            **{
-                name: evidence.counters[name]
-                for name in ("TcpExt.ListenOverflows", "TcpExt.ListenDrops", "TcpExt.TCPSynRetrans")
-                if name in evidence.counters
-            },
-        },
-    )
-
-
-def _starving_role(evidence: Evidence) -> str:
-    if evidence.out_of_descriptors:
-        starved = evidence.out_of_descriptors
-        return max(starved, key=lambda role: starved[role])
-    if evidence.attempts.not_sent.get("descriptors"):
-        return "client"
-    hop = _top_hop(evidence, "descriptors")
-    return CONNECTS[hop]
-
-
-def _descriptors(evidence: Evidence) -> Verdict:
-    code, role = "descriptors", _starving_role(evidence)
-    sidecar = evidence.scenario.sidecar
-    part = {
-        "sidecar": sidecar.descriptors if sidecar is not None else None,
-        "balancer": evidence.scenario.balancer.descriptors,
-        "backend": evidence.scenario.backends.descriptors,
-        "client": evidence.scenario.clients.descriptors,
-    }[role]
-    limit = f", limit {format_count(part)} for each process" if part else ""
-    unsent = evidence.attempts.not_sent.get("descriptors", 0)
-    cost = [_cost(evidence, code)] if evidence.errors.get(code) else []
-    if unsent:
-        share = _percent(unsent / evidence.attempts.planned)
-        cost.append(f"{share} of the plan could not be sent")
-    subject = "The load generator" if role == "client" else _SUBJECT[role]
-    return Verdict(
-        code=code,
-        hop=None if role == "client" else _top_hop(evidence, code),
-        sentence=f"{subject} ran out of file descriptors (EMFILE{limit}): {', '.join(cost)}.",
-        remedies=descriptor_remedies(evidence, role),
-        evidence={
-            "role": role,
-            "limit": part,
-            "failed": sum(evidence.errors.get(code, {}).values()),
-            "not_sent": unsent,
-            "accept_errors": dict(evidence.out_of_descriptors),
-        },
-    )
-
-
-def _generator(evidence: Evidence) -> Verdict:
-    attempts = evidence.attempts
-    behind = attempts.not_sent.get("generator", 0)
-    late = next((doubt for doubt in evidence.doubts if doubt.code == "generator-late"), None)
-    share = attempts.sent / attempts.planned if attempts.planned else 1.0
-    what = f"it sent {_percent(share)} of the plan" if behind else "it sent late"
-    detail = f" ({late.message})" if late is not None else ""
-    return Verdict(
-        code="generator",
-        hop=None,
-        sentence=(
-            f"The load generator could not keep up: {what}{detail}; "
-            f"this run says nothing about the balancer."
-        ),
-        remedies=generator_remedies(evidence),
-        evidence={"not_sent": behind, "sent_share": share},
-    )
-
-
-def _failures(evidence: Evidence) -> Verdict:
-    code = "failures"
-    errors = evidence.errors[code]
-    key, count = next(iter(errors.items()))
-    total = sum(errors.values())
-    lost = _doubt(evidence, "role-lost")
-    reason = f"; {lost.message}" if lost is not None else ""
-    share = _percent(total / evidence.attempts.sent)
-    return Verdict(
-        code=code,
-        hop=_top_hop(evidence, code),
-        sentence=(
-            f"{share} of connections failed, for no want of ports: most often {key} "
-            f"({format_count(count)} of {format_count(total)}){reason}."
-        ),
-        remedies=_failure_remedies(evidence, key),
-        evidence={"failed": total, "errors": dict(errors)},
-    )
-
-
-def _failure_remedies(evidence: Evidence, key: str) -> list[str]:
-    _, call, error = key.split("/")
-    if error in ("TIMEOUT", "ETIMEDOUT"):
-        wait_s = evidence.scenario.clients.timeout / NS_PER_S
-        return [
-            (
-                f"find what is slow: nothing answered within {wait_s:.3g} s (clients.timeout) and "
-                f"no accept queue overflowed, so work was accepted and not done"
-            )
-        ]
-    if error == "NO_BACKEND":
-        return ["bring back a backend: the balancer had none left to pick"]
-    if error in ("ECONNRESET", "EPIPE", "EOF"):
-        return [
-            (
-                f"look at the other side: it cut connections during {call}, and no record of the "
-                f"balancer says why"
-            )
-        ]
-    if error.startswith("HTTP_"):
-        return [http_remedy(error, evidence.scenario.backends)]
-    return [f"look up {error} in {call}(2): it is none of the limits this tool knows"]
-
-
-def _doubt(evidence: Evidence, code: str) -> Doubt | None:
-    return next((doubt for doubt in evidence.doubts if doubt.code == code), None)
 
 
 def _reusable(facts: HopFacts, wall: Wall) -> str:
@@ -466,7 +275,7 @@ def _ok(evidence: Evidence) -> Verdict:
     if fullest.sampled:
         headroom = (
             f"at peak {format_count(fullest.in_use_peak)} of {format_count(fullest.budget)} "
-            f"tuples were in use on {fullest.hop.label}, {_percent(share)}"
+            f"tuples were in use on {fullest.hop.label}, {percent(share)}"
             f"{_reusable(fullest, wall)}"
         )
     return Verdict(

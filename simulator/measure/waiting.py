@@ -84,7 +84,7 @@ def errors_by_key(causes: Causes, chosen: Mask) -> dict[str, int]:
     }
 
 
-def _reached_and_accepted(run: Run) -> tuple[int, int]:
+def reached_and_accepted(run: Run) -> tuple[int, int]:
     """Connections established toward backends, and taken up by them, at the same moment."""
     last = last_counters(run, "backend")
     if not last:
@@ -116,7 +116,7 @@ def unanswered(run: Run, causes: Causes) -> Unanswered | None:
         connected = np.count_nonzero(run.connections["connected_ns"] >= 0)
         if np.count_nonzero(run.dials["error"] == 0) < _KEPT_PACE * connected:
             return None
-    reached, accepted = _reached_and_accepted(run)
+    reached, accepted = reached_and_accepted(run)
     return Unanswered(errors=errors_by_key(causes, chosen), reached=reached, accepted=accepted)
 
 

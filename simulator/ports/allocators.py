@@ -33,6 +33,7 @@ AllocatorName = Literal[
     "kernel",
     "random",
     "permanent",
+    "fixed",
     "sequential",
     "blocks",
     "random-start",
@@ -46,6 +47,7 @@ DEFAULT_RANGES: Final[dict[str, PortRange | None]] = {
     "kernel": None,
     "random": DYNAMIC,
     "permanent": USER,
+    "fixed": USER,
     "sequential": DYNAMIC,
     "blocks": DYNAMIC,
     "random-start": DYNAMIC,
@@ -89,6 +91,9 @@ class _Stateless:
             return
         if self._name == "permanent":
             yield from permanent_candidates(self._ports, backend)
+            return
+        if self._name == "fixed":  # a service has the port of its configuration, or none
+            yield self._ports.first + backend
             return
         names = (backend, generation) if generation else (backend,)
         draw = pure_random(self._seed, "listener", *names).randrange

@@ -24,6 +24,7 @@ from simulator.preflight.hops import (
     source_ports,
 )
 from simulator.preflight.http_cost import http_notes
+from simulator.preflight.leaks import leak_notes, leaked_connections
 from simulator.records import (
     CONNECTION_COLUMNS,
     CUT_COLUMNS,
@@ -165,6 +166,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
             *remarks(scenario),
             *_turn_notes(scenario, plan, ideal),
             *http_notes(scenario, ideal, limits[0].asked_per_s),
+            *leak_notes(scenario, limits[-1]),
         ),
         refusals=tuple(refusals),
     )
@@ -207,6 +209,8 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
         )
     ]
     open_backend = open_client
+    toward = list(budgets.values())[-1]
+    leaked = leaked_connections(scenario, plan.connections, toward.total)
     for role, relay, hop in _relays(scenario):
         second = budgets[hop.label]
         front = _uneven(open_backend, relay.workers)
@@ -216,6 +220,7 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
             ("accepted connections", front),
             (onward, min(front, second.total)),
             _kept(relay.source, plan, second, relay.workers),
+            ("both ends of leaked connections", 2 * _uneven(leaked, relay.workers)),
         ]
         needs.append(_need(machine, role, relay.workers, relay.descriptors, parts))
     backends = scenario.backends
@@ -223,6 +228,7 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
     parts = [
         ("listeners", max(1, share(backends.count, processes))),
         ("accepted connections", _uneven(open_backend, processes)),
+        ("leaked connections", _uneven(leaked, processes)),
     ]
     needs.append(_need(machine, "backend", processes, backends.descriptors, parts))
     needs.append(_need(machine, "sampler", 1, None, []))

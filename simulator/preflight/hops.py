@@ -146,7 +146,7 @@ def listeners_within(scenario: Scenario, ports: PortRange) -> int:
     backends = scenario.backends
     reserved = scenario.kernel.reserved_ports
     front = 1 if scenario.balancer.driver != "none" and FRONT_PORT in ports else 0
-    if backends.ports == "permanent":
+    if backends.ports in ("permanent", "fixed"):
         first = (backends.listen_range or ports).first
         held = PortRange(first, min(65535, first + backends.count - 1))
         return ports_within(ports, [held]) + front

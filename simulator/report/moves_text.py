@@ -26,6 +26,10 @@ def moves_lines(backends: Mapping[str, object]) -> list[str]:
         backends: of a summary; what is missing or not a number is left out.
     """
     left, back = _count(backends, "left"), _count(backends, "back")
+    flaps = _count(backends, "flaps")
+    if flaps:
+        refused = format_count(_count(backends, "refused_while_down"))
+        return [f"{format_count(flaps)} stops of listening, {refused} dials refused meanwhile"]
     if not left and not back:
         return []
     costs = [f"{format_count(_count(backends, key))} {words}" for key, words in _COSTS]

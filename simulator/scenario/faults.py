@@ -32,6 +32,13 @@ class Faults(Mapping):
             "connections to them"
         ),
     )
+    leaks: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = Field(
+        default=0.0,
+        description=(
+            "share of connections whose descriptor is kept after the other side has closed, so "
+            "that this one stays in CLOSE_WAIT and the other in FIN_WAIT2"
+        ),
+    )
 
 
 class Stream(Mapping):

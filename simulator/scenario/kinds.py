@@ -31,7 +31,11 @@ _AT_ONCE: Final = "is not used by kind: echo, which answers at once; leave it ou
 
 def does_not_suit_kind(scenario: Scenario) -> list[tuple[Where, str]]:
     """Keys that a kind of backend could only ignore, and why."""
-    return _does_not_suit_echo(scenario) if scenario.backends.kind == "echo" else []
+    kind = scenario.backends.kind
+    wrong = _does_not_suit_echo(scenario) if kind == "echo" else []
+    if scenario.backends.faults.leaks and kind != "stream":
+        wrong.append(("backends.faults.leaks", f"is not done by kind: {kind}, only by stream"))
+    return wrong
 
 
 def _does_not_suit_echo(scenario: Scenario) -> list[tuple[Where, str]]:

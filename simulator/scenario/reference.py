@@ -35,6 +35,7 @@ from simulator.scenario.fields import (
     size_text,
     time_text,
 )
+from simulator.scenario.flapping import Flapping
 from simulator.scenario.json_schema import scenario_json_schema
 from simulator.scenario.requests import RequestRange, Requests
 from simulator.scenario.schema import (
@@ -64,6 +65,7 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Backends, "backends"),
     (Faults, "faults"),
     (Stream, "stream"),
+    (Flapping, "flapping"),
     (Churn, "churn"),
     (Departure, "at"),
     (ScaleStep, "scale"),

@@ -37,6 +37,7 @@ from simulator.scenario.fields import (
     exactly_one,
     time_text,
 )
+from simulator.scenario.flapping import Flapping  # noqa: TC001 - read by pydantic
 from simulator.scenario.kinds import (
     KINDS_TEXT,
     STREAM_TEXT,
@@ -194,12 +195,20 @@ class Backends(Mapping):
     addresses: Annotated[Count, Field(le=256)] = Field(
         default=1, description="addresses they are spread over"
     )
+    address: Literal["own", "shared"] = Field(
+        default="own",
+        description=(
+            "`own` (addresses that nobody connects from) or `shared` (127.0.0.1, where a plain "
+            "connect comes from too, as on a host that serves and calls; needs `ports: fixed`)"
+        ),
+    )
     kind: BackendKind = Field(default="stream", description=KINDS_TEXT)
     ports: AllocatorName = Field(
         default="kernel",
         description=(
             "who picks the listening port: `kernel` (bind to port 0), `random` (uniform in "
-            "`range`), `permanent` (one registered port each, in order), `sequential` (the next "
+            "`range`), `permanent` (one registered port each, in order), `fixed` (the same, and "
+            "no other if somebody has it, also after a return), `sequential` (the next "
             "one after the last), `blocks` (each backend goes round in a block of its own), "
             "`random-start`, `random-retry`, `random-increments` (RFC 6056 algorithms 1, 2, 5), "
             "`nomad` (20 random tries, then a scan), `nodeport` (the upper band first, then the "
@@ -209,9 +218,9 @@ class Backends(Mapping):
     range: Ports | None = Field(
         default=None,
         description=(
-            f"ports to pick from; default: {USER} for `permanent`, {NOMAD} for `nomad`, "
-            f"{NODE_PORT} for `nodeport`, {DYNAMIC} for the others, and kernel.port_range for "
-            "`kernel`"
+            f"ports to pick from; default: {USER} for `permanent` and `fixed`, {NOMAD} for "
+            f"`nomad`, {NODE_PORT} for `nodeport`, {DYNAMIC} for the others, and kernel.port_range "
+            "for `kernel`"
         ),
     )
     service_time: Duration = Field(
@@ -244,6 +253,9 @@ class Backends(Mapping):
         ),
     )
     faults: Faults = Field(default_factory=Faults, description="what goes wrong at them by design")
+    flapping: Flapping | None = Field(
+        default=None, description="backends that stop listening and begin again, on the same port"
+    )
     stream: Stream | None = Field(default=None, description=STREAM_TEXT)
     churn: Churn | None = Field(
         default=None, description="backends that leave and come back on other ports"
@@ -277,6 +289,9 @@ class Backends(Mapping):
             raise about(
                 "queue", "is not used without concurrency, as then nothing waits; give both"
             )
+        if self.flapping is not None:
+            self._flaps_fit(self.flapping)
+        self._addresses_fit()
         ports = self.listen_range
         if self.ports == "blocks" and ports is not None and self.count > len(ports):
             raise about("count", f"is {self.count}, more than the {len(ports)} ports of {ports}")
@@ -291,11 +306,33 @@ class Backends(Mapping):
 
     def _can_be_shared(self) -> None:
         """What one process decides for a backend cannot be said for several."""
-        keys = ("churn", "concurrency")
+        keys = ("churn", "concurrency", "flapping")
         given = [key for key in keys if getattr(self, key) is not None]
         if given:
             why = f"is done by one process, but {self.processes} processes share {self.count}"
             raise about(given[0], f"{why} backend(s); set backends.processes: {self.count}")
+
+    def _addresses_fit(self) -> None:
+        if self.ports == "fixed" and self.quarantine:
+            raise about("quarantine", "stands beside ports: fixed, which has no other port to take")
+        if self.ports == "fixed" and self.range is not None and self.count > len(self.range):
+            raise about("count", f"is {self.count}, more than the {len(self.range)} ports of range")
+        if self.address == "own":
+            return
+        if self.ports != "fixed":
+            raise about("address", "is shared, which needs ports: fixed to tell the two ends apart")
+        if self.addresses > 1:
+            raise about("addresses", f"is {self.addresses}, but address: shared is one address")
+
+    def _flaps_fit(self, flapping: Flapping) -> None:
+        bad = self.refusing + self.faults.hanging
+        if bad + flapping.count > self.count:
+            raise about("flapping", f"names more than the {self.count} backends there are")
+        if self.churn is not None:
+            raise about("flapping", "stands beside churn; a backend does one or the other")
+        if self.ports == "kernel":
+            what = "needs a port that it can keep, and one that the kernel picked is given up"
+            raise about("flapping", f"{what} when listening ends; use another `ports`")
 
     @property
     def listen_range(self) -> PortRange | None:

@@ -44,6 +44,10 @@ BACKENDS: Final = (
     "backends.misdelivered",
     "backends.overlaps",
     "backends.lost_races",
+    "backends.flaps",
+    "backends.refused_while_down",
+    "backends.stolen",
+    "backends.self_connects",
 )
 HOPS: Final = (
     "client-balancer",
@@ -76,6 +80,12 @@ VERDICTS: Final = (
     "backend-slow",
     "idle-timeout",
     "backend-churn",
+    "retry-storm",
+    "misdelivery",
+    "half-closed-leak",
+    "listen-port-stolen",
+    "self-connect",
+    "backend-flapping",
     "failures",
 )
 _TEXT_RE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_./-]*)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*")

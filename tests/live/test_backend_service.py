@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from contextlib import asynccontextmanager
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ def test_plain_backends_are_served_plainly() -> None:
         {"slow": (0,)},
         {"hanging": (0,)},
         {"chunk_bytes": 1},
+        {"leaks": 0.1},
     ):
         assert is_special(role(**one))
 
@@ -137,6 +139,32 @@ async def test_a_hanging_backend_is_connected_to_and_says_nothing() -> None:
                 await reader.read(1)
         assert made.accepted == 1
         writer.close()
+
+
+async def test_what_leaks_is_kept_after_its_end_in_its_share() -> None:
+    async with servers(leaks=0.3, seed=5) as (made, (port,)):
+        for _ in range(200):
+            await ask(port)
+        async with asyncio.timeout(5):
+            while made.leaked < made.counters()["active"]:
+                await turn()
+        assert made.counters()["active"] == made.counters()["leaked"] == made.leaked
+        assert stats.binomtest(made.leaked, 200, 0.3).pvalue > 1e-3
+
+
+async def test_a_leaked_connection_ends_with_a_reset() -> None:
+    async with servers(leaks=1.0) as (made, (port,)):
+        sock = socket.create_connection((ADDRESS, port))
+        sock.sendall(request_head(0, 3, 0, close=False))
+        sock.shutdown(socket.SHUT_WR)
+        async with asyncio.timeout(5):
+            while not made.leaked:
+                await turn()
+            assert made.counters()["active"] == 1
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+            while made.counters()["active"]:
+                await turn()
 
 
 async def test_an_answer_in_chunks_keeps_its_pace_and_is_whole() -> None:

@@ -77,6 +77,32 @@ def test_each_party_has_a_prefix_of_its_own() -> None:
     assert len(client.source.addresses) == 16
 
 
+SHARED = {"count": 2, "address": "shared", "ports": "fixed", "range": "50000-50009"}
+
+
+def test_who_shares_an_address_is_told_apart_by_its_ports() -> None:
+    settings = crew(backends=SHARED, balancer={"source": {"ports": "kernel"}})
+    (backend,) = settings_of(BackendRole, settings)
+    (balancer,) = settings_of(BalancerRole, settings)
+    (sampler,) = settings_of(SamplerRole, settings)
+    assert backend.addresses == ("127.0.0.1",) * 2
+    assert balancer.source.addresses == ()
+    assert balancer.source.may_meet_itself
+    clients, backends = sampler.hops
+    assert clients.listen_first == 0
+    assert (backends.listen_first, backends.listen_last) == (50_000, 50_001)
+    assert backends.destination_prefix == backends.source_prefix == 127 << 8
+
+
+def test_who_names_its_address_cannot_meet_itself() -> None:
+    settings = crew(backends=SHARED, balancer={"source": {"ports": "userspace"}})
+    (balancer,) = settings_of(BalancerRole, settings)
+    assert not balancer.source.may_meet_itself
+    apart = crew(backends=SHARED | {"address": "own"}, balancer={"source": {"ports": "kernel"}})
+    (balancer,) = settings_of(BalancerRole, apart)
+    assert not balancer.source.may_meet_itself
+
+
 @given(
     count=st.integers(1, 40), processes=st.integers(1, 12), hosts=st.integers(1, 8), data=st.data()
 )

@@ -60,3 +60,21 @@ def test_what_the_kernel_gives_must_have_rested_too() -> None:
 def test_another_error_than_a_held_port_is_raised() -> None:
     with pytest.raises(OSError, match="assign"):
         taker().take(0, "192.0.2.1")
+
+
+def test_a_fixed_port_is_the_only_one_and_is_back_though_its_connections_live() -> None:
+    found = taker("fixed")
+    sock, lease = found.take(1, ADDRESS)
+    assert lease.port == 21_001
+    sock.listen(1)
+    client = socket.create_connection((ADDRESS, lease.port))
+    sock.setblocking(True)
+    accepted, _ = sock.accept()
+    with pytest.raises(NoPortLeft, match="1 were held"):
+        found.take(1, ADDRESS)  # it listens
+    sock.close()
+    again, lease = found.take(1, ADDRESS)
+    again.listen(1)
+    assert lease.port == 21_001
+    for one in (client, accepted, again):
+        one.close()

@@ -107,6 +107,28 @@ def test_the_worst_group_is_the_source_and_destination_with_most_tuples() -> Non
     assert counted["distinct_ports"] == counted["new_ports"] == 4
 
 
+def test_where_both_ends_share_an_address_the_port_tells_which_one_accepted() -> None:
+    here = 127 << 24 | 1
+    shared = view(
+        destination_prefix=127 << 8, source_prefix=127 << 8, listen_first=9000, listen_last=9001
+    )
+    counted = HopCounter(shared).count(
+        table(
+            established(here, 40_001, here, 9000),
+            established(here, 9000, here, 40_001),
+            waiting(here, 40_002, here, 9001),
+            (LISTEN, here, 9000, 0, 0, 0),
+            # Another hop of the same address: the balancer's front and one of its clients.
+            established(here, 40_003, FAR << 16 | 1, 8080),
+            established(FAR << 16 | 1, 8080, here, 40_003),
+        )
+    )
+    assert counted["in_use"] == 2
+    assert (counted["established"], counted["time_wait"]) == (1, 1)
+    assert counted["accept_side"]["established"] == 1
+    assert counted["distinct_ports"] == 2
+
+
 def test_by_address_all_destinations_of_a_source_are_one_group() -> None:
     counted = HopCounter(view(per="address")).count(
         table(

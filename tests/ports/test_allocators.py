@@ -26,7 +26,8 @@ from simulator.seeds import pure_random
 RANGE = PortRange(30000, 30099)
 NAMED = sorted(name for name in DEFAULT_RANGES if name != "kernel")
 #: Those that may give up although a port is free: RFC 6056 bounds their tries, not their misses.
-MAY_MISS = {"random-retry", "random-increments"}
+#: A fixed port is the only one that its backend may have.
+MAY_MISS = {"random-retry", "random-increments", "fixed"}
 
 
 def first(name: str, count: int, backend: int = 0, generation: int = 0) -> list[int]:
@@ -43,6 +44,11 @@ def test_candidates_stay_in_the_range_and_follow_the_seed(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(NAMED) - MAY_MISS - {"blocks"}))
 def test_every_port_of_the_range_is_tried(name: str) -> None:
     assert set(first(name, 1000)) == set(range(RANGE.first, RANGE.last + 1))
+
+
+def test_a_fixed_port_is_the_same_for_ever_and_nobody_elses() -> None:
+    found = [first("fixed", 9, backend, turn) for turn in range(3) for backend in range(100)]
+    assert found == [[port] for port in range(30_000, 30_100)] * 3
 
 
 def test_sequential_goes_on_after_the_last_one_and_wraps() -> None:

@@ -20,3 +20,8 @@ def test_every_cost_is_named() -> None:
     assert found[1].startswith("4 open connections drained, 5 cut, 6 left hanging, 7 dials")
     assert found[1].endswith("8 delivered to another backend")
     assert "3 times" in found[2]
+
+
+def test_stops_of_flapping_backends_are_told() -> None:
+    lines = moves_lines({"left": 0, "back": 0, "flaps": 1200, "refused_while_down": 3})
+    assert lines == ["1,200 stops of listening, 3 dials refused meanwhile"]

@@ -93,3 +93,11 @@ def test_a_trace_of_requests_is_echoed(tmp_path: Path) -> None:
     loaded = load_file(path, overrides=(ECHO,))
     plan = make_plan(loaded.scenario, loaded.traces)
     assert plan.columns["response_bytes"].tolist() == [5, 700]
+
+
+@pytest.mark.parametrize("kind", ["echo", "http"])
+def test_only_a_stream_forgets_to_close(kind: str) -> None:
+    (found,) = complaints(SMALL, f"backends.kind={kind}", "backends.faults.leaks=0.5")
+    assert found.path == "backends.faults.leaks"
+    assert f"is not done by kind: {kind}" in found.message
+    small("backends.faults.leaks=0.5")

@@ -11,7 +11,7 @@ from simulator.ports.range import DYNAMIC, USER, PortRange
 from simulator.scenario.balancer import Policy
 from simulator.scenario.load import resolved
 from simulator.scenario.schema import Duration, Kernel, Scenario
-from tests.support.scenarios import small
+from tests.support.scenarios import SMALL, complaints, small
 
 
 def test_defaults_are_those_of_the_reference() -> None:
@@ -125,3 +125,28 @@ def test_without_a_ramp_a_hold_takes_its_connections_by_its_rate() -> None:
     (phase,) = small("traffic=[{name: h, for: 1s, hold: {connections: 100, rate: 100/s}}]").traffic
     assert phase.hold is not None
     assert (phase.hold.opening_ns, phase.hold.peak_per_s) == (1_000_000_000, 100)
+
+
+FIXED = "backends={count: 2, ports: fixed, range: 50000-50009, "
+
+
+@pytest.mark.parametrize(
+    ("flag", "path", "words"),
+    [
+        ("backends.address=shared", "backends.address", "needs ports: fixed"),
+        (FIXED + "address: shared, addresses: 2}", "backends.addresses", "is one address"),
+        (FIXED + "quarantine: 1s}", "backends.quarantine", "no other port to take"),
+        (
+            "backends={count: 3, ports: fixed, range: 50000-50001, addresses: 2}",
+            "backends.count",
+            "more than the 2 ports",
+        ),
+    ],
+)
+def test_a_fixed_port_is_one_for_each_backend(flag: str, path: str, words: str) -> None:
+    found = complaints(SMALL, flag)
+    assert any(one.path == path and words in one.message for one in found), found
+
+
+def test_backends_may_share_the_address_of_a_plain_connect() -> None:
+    assert small(FIXED + "address: shared}").backends.address == "shared"

@@ -261,6 +261,72 @@ def test_quarantine(tmp_path: Path) -> None:
         assert no_backend == pytest.approx(100, rel=0.2)
 
 
+def test_flapping_backend(tmp_path: Path) -> None:
+    runs = run("flapping-backend", tmp_path)
+    alone = runs["no retry"]
+    assert set(alone["attempts"]["errors"]) == {"balancer-backend/connect/ECONNREFUSED"}
+    assert alone["attempts"]["failed"] == alone["backends"]["refused_while_down"]
+    # 400/s / 4 while it is down; each stop begins and ends within one arrival of its own.
+    down_s = alone["verdict"]["evidence"]["down_s"]
+    assert alone["attempts"]["failed"] == pytest.approx(100 * down_s, abs=15)
+    assert down_s == pytest.approx(2.5 * 0.4, abs=0.25)
+    for name in ("one retry", "ejection"):
+        assert runs[name]["attempts"]["ok"] == 1000
+
+
+def test_stolen_listen_port(tmp_path: Path) -> None:
+    runs = run("stolen-listen-port", tmp_path)
+    verdict = runs["lent"]["verdict"]
+    (theft,) = verdict["evidence"]["thefts"]
+    assert theft["endpoint"] == "127.0.0.1:50000"
+    assert theft["toward"] == "127.0.0.1:50001", "the balancer's own connection to the other one"
+    assert 2.355 <= theft["since_s"] < 2.8
+    assert not theft["is_back"]
+    assert "kernel.reserved_ports: [50000-50001]" in verdict["remedies"][0]
+    # 3 s - 2.355 s at 70/s, of which half would have been the missing one's.
+    assert verdict["evidence"]["elsewhere"] == pytest.approx(0.645 * 70 / 2, abs=10)
+    ports = runs["reserved"]["backends"]["ports"]
+    assert ports == {"0": [50_000], "1": [50_001]}
+
+
+def test_self_connect(tmp_path: Path) -> None:
+    runs = run("self-connect", tmp_path)
+    errors = runs["lent"]["attempts"]["errors"]
+    met = runs["lent"]["backends"]["self_connects"]
+    assert errors["client-backend/connect/SELF_CONNECT"] == met
+    # 1.5 s x 400/s tries, each other one refused; one in 50 meets itself (Poisson, 5 deviations).
+    assert sum(errors.values()) == pytest.approx(600, abs=12)
+    assert abs(met - 600 / 50) < 5 * (600 / 50) ** 0.5
+    assert runs["lent"]["verdict"]["evidence"]["expected"] == pytest.approx(12, abs=1)
+    assert "kernel.reserved_ports: [50000" in runs["lent"]["verdict"]["remedies"][0]
+    assert set(runs["reserved"]["attempts"]["errors"]) == {"client-backend/connect/ECONNREFUSED"}
+
+
+def test_fin_wait_leak(tmp_path: Path) -> None:
+    runs = run("fin-wait-leak", tmp_path)
+    leaking = hop(runs["leaking"], "balancer-backend")
+    # Half of 100/s is lost for good, the other half waits for 200 ms. The draws are binomial.
+    wall_s = (100 - 50 * 0.2) / 50
+    assert leaking["exhausted_at_s"] == pytest.approx(wall_s, rel=0.3)
+    assert set(runs["leaking"]["attempts"]["errors"]) == {NO_PORT_BALANCER}
+    assert runs["leaking"]["verdict"]["evidence"]["forgets"] == "backends"
+    # 50/s x (200 ms until the balancer gives up + 1 s of tcp_fin_timeout) + 10 in TIME_WAIT
+    bounded = hop(runs["bounded"], "balancer-backend")
+    assert bounded["in_use_peak"] == pytest.approx(50 * 1.2 + 10, rel=0.35)
+    assert hop(runs["closing"], "balancer-backend")["in_use_peak"] <= 60
+
+
+def test_retry_storm(tmp_path: Path) -> None:
+    runs = run("retry-storm", tmp_path)
+    calm, storm = runs["no retries"]["attempts"], runs["retries"]["attempts"]
+    assert calm["planned"] == 100 + 200
+    assert storm["ok"] < calm["ok"] / 2, "the same traffic, the same backend"
+    evidence = runs["retries"]["verdict"]["evidence"]
+    assert evidence["served_per_s"] == 2 / 0.02
+    assert evidence["asked_per_s"] == pytest.approx(80, rel=0.1)
+    assert evidence["sent_per_s"] > 150
+
+
 def test_stale_load(tmp_path: Path) -> None:
     runs = run("stale-load", tmp_path)
     assert runs["fresh"]["attempts"]["ok"] == 3000

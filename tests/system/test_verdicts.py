@@ -45,6 +45,26 @@ CAUSES: dict[str, tuple[str, str, str | None, tuple[str, ...]]] = {
         "balancer-backend",
         ("established",),
     ),
+    "reserved-range": (
+        """
+        kernel: {port_range: 50000-50199, time_wait: 60s, reserved_ports: [50050-50199]}
+        backends: {count: 1, ports: random, range: 20000-29999}
+        traffic: [{name: a, for: 1s, hold: {connections: 100, rate: 200/s}}]
+        """,
+        "balancer-source-ports",
+        "balancer-backend",
+        ("50 tuples", "150 of the ports 50000-50199 are reserved"),
+    ),
+    "odd-range": (
+        """
+        kernel: {port_range: 50000-50050, time_wait: 60s}
+        backends: {count: 1, ports: random, range: 20000-29999}
+        traffic: [{name: a, for: 1s, hold: {connections: 100, rate: 200/s}}]
+        """,
+        "balancer-source-ports",
+        "balancer-backend",
+        ("51", "an odd number of ports"),
+    ),
     "client-time-wait": (
         """
         kernel: {port_range: 50000-50199, time_wait: 500ms}
