@@ -9,7 +9,7 @@ the run (``t0``); -1 means *has not happened*.
 from __future__ import annotations
 
 import errno
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Final
 
 NOT_YET: Final = -1
@@ -137,6 +137,7 @@ class Call(IntEnum):
     PICK = 8  # no backend could be picked
 
 
+@unique
 class Ending(IntEnum):
     """Failures that have no errno; stored as negative numbers beside the errnos."""
 
@@ -145,9 +146,9 @@ class Ending(IntEnum):
     PROTOCOL = -3  # the answer was not what was asked for
     NO_BACKEND = -4  # nothing to connect to
     NO_PORT = -5  # our own port list had no free port: nothing was asked of the kernel
-    SELF_CONNECT = -20  # the connection's other end was its own
     FULL = -10  # every backend had as many connections as it may; waiting was no use either
     HTTP_PROTOCOL = -20  # the answer was no HTTP, or not as long as was asked for
+    SELF_CONNECT = -21  # the connection's other end was its own
 
 
 class Hop(IntEnum):

@@ -30,6 +30,7 @@ def in_child(plan: RoundPlan) -> RoundResult:
 
 @pytest.mark.namespace
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_a_round_measures_work_that_was_done(subject: str) -> None:
     if subject == "haproxy" and haproxy.find() is None:
