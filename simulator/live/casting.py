@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
 from simulator.live.casting_care import balancer_key, care_settings, policy_options
+from simulator.live.casting_driver import driver_role
 from simulator.live.casting_sidecar import (
     SIDECAR_FRONT,
     SIDECAR_FRONT_PREFIX,
@@ -30,6 +31,7 @@ from simulator.live.settings import (
 )
 from simulator.preflight.hops import FRONT_PORT, blocked_ns, hop_budgets, source_ports
 from simulator.records import Hop
+from simulator.scenario.driver import FOREIGN
 from simulator.seeds import stream_key
 from simulator.traffic.churn import first_backends
 from simulator.traffic.flapping import first_down_ns, flapping_ids
@@ -166,6 +168,10 @@ def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
     balancer = scenario.balancer
     if balancer.driver == "none":
         return []
+    if balancer.driver in FOREIGN:
+        sources = _source_addresses(balancer.source, BALANCER_PREFIX)
+        role = driver_role(scenario, FRONT, sources)
+        return [RoleSpec(kind="balancer", index=0, settings=role, loop=loop)]
     return [
         RoleSpec(
             kind="balancer",

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from simulator.errors import EXIT_INTERNAL, EXIT_OK, Refused
 from simulator.kernel import namespace, sysctls
 from simulator.live.channel import ChannelBroken, Decoder, Message, encode
+from simulator.live.driver_settings import DriverRole
 from simulator.live.kinds import client_for, import_spoken, servers_for
 from simulator.live.settings import (
     BackendRole,
@@ -59,6 +60,8 @@ _ROLE_MODULES: Final = {
     "balancer": "simulator.live.balancers.own",
     "sidecar": "simulator.live.balancers.sidecar",
     "client": "simulator.live.client",
+    "haproxy": "simulator.live.balancers.haproxy",
+    "nginx": "simulator.live.balancers.nginx",
     "sampler": "simulator.live.sampler",
 }
 
@@ -212,11 +215,15 @@ def _open_ledger(settings: CrewSettings) -> Ledger | None:
 
 def _import_roles(settings: CrewSettings) -> None:
     """Load once, before the forks, what the roles will need."""
-    for kind in {spec.kind for spec in settings.roles}:
+    for kind in {_module_key(spec) for spec in settings.roles}:
         importlib.import_module(_ROLE_MODULES[kind])
     import_spoken(spec.settings for spec in settings.roles)
     if any(spec.loop == "uvloop" for spec in settings.roles):
         import uvloop  # noqa: F401
+
+
+def _module_key(spec: RoleSpec) -> str:
+    return spec.settings.driver if isinstance(spec.settings, DriverRole) else spec.kind
 
 
 def _as_role(
@@ -264,6 +271,8 @@ def build_role(
         from simulator.live.balancers.own import OwnBalancer
 
         return OwnBalancer(loop, sock, spec.index, settings)
+    if isinstance(settings, DriverRole):
+        return _build_minder(loop, sock, spec.index, settings)
     if isinstance(settings, SidecarRole):
         from simulator.live.balancers.sidecar import Sidecar
 
@@ -276,6 +285,18 @@ def build_role(
     from simulator.live.sampler import Sampler
 
     return Sampler(loop, sock, spec.index, settings)
+
+
+def _build_minder(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, index: int, settings: DriverRole
+) -> Role:
+    if settings.driver == "haproxy":
+        from simulator.live.balancers.haproxy import HaproxyBalancer
+
+        return HaproxyBalancer(loop, sock, index, settings)
+    from simulator.live.balancers.nginx import NginxBalancer
+
+    return NginxBalancer(loop, sock, index, settings)
 
 
 def _reap(control: _Control, alive: int, pids: dict[int, RoleSpec]) -> None:

@@ -242,6 +242,8 @@ class _Conductor:
             self._recorder.line("samples", head)
         elif word in ROW_STREAMS:
             self._recorder.rows(word, spec.index, tail)
+        elif word == "driver":
+            self._logbook.driver(self._job.folder, head, tail)
         elif word == "pause":
             self._logbook.event("pause", role=spec.kind, index=spec.index, **head)
         else:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.clock import monotonic_ns
 from simulator.records import NOT_YET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from simulator.engine import Recorder
     from simulator.live.roster import Member
+
+_CONFIG_NAMES: Final = {"haproxy": "haproxy.cfg", "nginx": "nginx.conf"}
 
 
 class Logbook:
@@ -36,6 +39,19 @@ class Logbook:
         if t_ns is None:
             t_ns = monotonic_ns() - self.t0_ns if self.t0_ns else NOT_YET
         self._recorder.line("events", {"t_ns": t_ns, "event": event, **data})
+
+    def driver(self, folder: Path, head: Mapping[str, Any], text: bytes) -> None:
+        """Keep a foreign balancer's configuration beside the records, and its name and version.
+
+        Args:
+            folder: the run's folder.
+            head: ``name``, ``version`` and ``pid``.
+            text: the configuration, whole.
+        """
+        place = f"balancer/{_CONFIG_NAMES[head['name']]}"
+        (folder / "balancer").mkdir(exist_ok=True)
+        (folder / place).write_bytes(text)
+        self.event("driver", t_ns=NOT_YET, **head, config=place)
 
     def begin_leases(self, backends: Iterable[Member], allocator: str) -> None:
         """Write every lease as held, so that a run that is killed still says who held what."""

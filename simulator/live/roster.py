@@ -234,6 +234,8 @@ class Roster:
             member.members = head["count"]
         elif word == "done":
             member.done = head
+        elif word == "refused":
+            self._refused = str(head["message"])
         elif word == "failed":
             self._fail(f"{member.name}:\n{head['traceback']}")
         else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator.balancing.policies.select import PolicyOptions
 from simulator.live.care import CareSettings
+from simulator.live.driver_settings import DriverRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +168,7 @@ class RoleSpec:
 
     kind: str  # "backend", "balancer", "sidecar", "client", "sampler"
     index: int
-    settings: BackendRole | BalancerRole | SidecarRole | ClientRole | SamplerRole
+    settings: BackendRole | BalancerRole | DriverRole | SidecarRole | ClientRole | SamplerRole
     descriptors: int | None = None
     loop: str = "uvloop"
     tick_ns: int = 100_000_000  # between two reports; longer where there are very many roles
@@ -203,12 +204,14 @@ def _source(data: dict[str, Any]) -> SourceSettings:
 
 def _role_from_json(data: dict[str, Any]) -> RoleSpec:
     given = data["settings"]
-    settings: BackendRole | BalancerRole | SidecarRole | ClientRole | SamplerRole
+    settings: BackendRole | BalancerRole | DriverRole | SidecarRole | ClientRole | SamplerRole
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }
     if data["kind"] == "backend":
         settings = BackendRole(**values)
+    elif data["kind"] == "balancer" and "driver" in given:
+        settings = DriverRole.from_json(given)
     elif data["kind"] == "balancer":
         options = {**given["options"], "weights": tuple(given["options"]["weights"])}
         settings = BalancerRole(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from simulator.scenario.care import (
     RetryBudget,
     care_is_used,
 )
+from simulator.scenario.driver import DriverName, driver_can
 from simulator.scenario.fields import Count, Mapping, SizeBytes, TimeNs, about, as_written
 from simulator.scenario.source import Source
 
@@ -62,9 +63,13 @@ class Policy(Mapping):
 class Balancer(Mapping):
     """The relay between clients and backends, and how it takes source ports toward them."""
 
-    driver: Literal["own", "none"] = Field(
+    driver: DriverName = Field(
         default="own",
-        description="`own` relay, or `none`: clients connect straight to the backends",
+        description=(
+            "`own` relay; `haproxy` or `nginx`, the program as this machine has it, with a "
+            "configuration made from the keys below (docs/drivers.md); or `none`: clients connect "
+            "straight to the backends"
+        ),
     )
     policy: Policy = Field(
         default_factory=lambda: Policy(name="round-robin"), description="how a backend is picked"
@@ -139,7 +144,19 @@ class Balancer(Mapping):
         description="how old the connection counts are that the policy compares",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _haproxy_takes_ports_in_turn(cls, value: Any) -> Any:  # noqa: ANN401 - anything given
+        """What `pick` is unless given, where the driver knows one way only."""
+        if not isinstance(value, dict) or value.get("driver") != "haproxy":
+            return value
+        source = value.get("source")
+        if not isinstance(source, dict) or source.get("ports") != "userspace":
+            return value
+        return {**value, "source": {"pick": "sequential", **source}}
+
     @model_validator(mode="after")
     def _care_is_used(self) -> Balancer:
         care_is_used(self)
+        driver_can(self)
         return self
