@@ -52,7 +52,7 @@ def command(
     """Say what a run of FILE would create, need and hit, before anything runs."""
     from simulator.scenario.load import load_file
 
-    loaded = load_file(file, overrides=overrides, seed=seed)
+    loaded = load_file(file, overrides=overrides, seed=seed, only=variant)
     chosen = _chosen(loaded, variant)
     if show_plan:
         return _print_plans(chosen, loaded.traces)
@@ -242,6 +242,9 @@ def _phase(phase: Phase, count: int) -> str:
 
 
 def _creates(scenario: Scenario) -> Iterator[str]:
+    from simulator.preflight.drivers import driver_words
+    from simulator.scenario.driver import FOREIGN
+
     kernel, backends, balancer = scenario.kernel, scenario.backends, scenario.balancer
     yield (
         f"a private network namespace: ports {kernel.port_range}, "
@@ -255,6 +258,8 @@ def _creates(scenario: Scenario) -> Iterator[str]:
     )
     if balancer.driver == "none":
         yield "no balancer: clients connect straight to the backends"
+    elif balancer.driver in FOREIGN:
+        yield driver_words(scenario)
     else:
         yield (
             f"{balancer.workers} relay worker{'s' * (balancer.workers > 1)}, policy "

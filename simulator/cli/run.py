@@ -117,7 +117,7 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     if vary_seed and repeat == 1:
         raise UsageError("--vary-seed changes the rounds of a series; give --repeat 5 or more too")
-    loaded = load_file(file, overrides=overrides, seed=seed)
+    loaded = load_file(file, overrides=overrides, seed=seed, only=variant)
     asked = questions(loaded, variant)
     if not asked:
         names = ", ".join(one.name for one in loaded.variants)

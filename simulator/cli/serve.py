@@ -62,6 +62,9 @@ def command(
         raise UsageError(
             f"{file} has a sidecar, which stands beside clients of our own; serve has none"
         )
+    if scenario.balancer.driver != "own":
+        driver = scenario.balancer.driver
+        raise UsageError(f"serve is for our own balancer, but balancer.driver is {driver}")
     if port and not (host_network or servers):
         raise UsageError("--port is for --host-network; in a namespace the front is fixed")
     if 0 < port < 1024:

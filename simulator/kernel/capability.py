@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from simulator.kernel.leftovers import left_folders, left_processes
+from simulator.kernel.peers import PACKAGES, look_for
 from simulator.units import format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Facts:
         tries: `probe.TRIES` by name -> "" or what went wrong.
         descriptors: soft and hard limit; -1 is no limit.
         peers: program -> its version, None when it is not installed.
+        drivers: program -> why it cannot be a scenario's balancer, "" when it can.
         leftovers: one line for each thing a dead run left behind.
     """
 
@@ -61,6 +63,7 @@ class Facts:
     cpus: int
     clocksource: str
     peers: Mapping[str, str | None] = field(default_factory=dict)
+    drivers: Mapping[str, str] = field(default_factory=dict)
     leftovers: Sequence[str] = ()
 
 
@@ -104,6 +107,7 @@ def gather() -> Facts:
         cpus=len(os.sched_getaffinity(0)),
         clocksource=_read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         peers={name: _version(name, flag) for name, flag in _PEERS.items()},
+        drivers={name: look_for(name).missing for name in PACKAGES},
         leftovers=[
             *(f"process {p.pid} ({p.command}) of run {p.run_id}" for p in left_processes()),
             *(f"folder {folder.path}" for folder in left_folders()),
@@ -359,15 +363,25 @@ def _leftovers(facts: Facts) -> Check:
 
 
 def _peers(facts: Facts) -> list[Check]:
-    return [
-        Check(
+    return [_peer(facts, program, version) for program, version in facts.peers.items()]
+
+
+def _peer(facts: Facts, program: str, version: str | None) -> Check:
+    if not version:
+        can = f", and balancer.driver: {program} cannot run" if program in PACKAGES else ""
+        return Check(
             name=program,
-            state="ok" if version else "missing",
-            found=version or "not installed",
-            meaning="compared with in bench"
-            if version
-            else "only comparisons with it are left out",
-            mend="" if version else f"apt-get install {program}",
+            state="missing",
+            found="not installed",
+            meaning=f"only comparisons with it are left out{can}",
+            mend=f"apt-get install {PACKAGES.get(program, program)}",
         )
-        for program, version in facts.peers.items()
-    ]
+    missing = facts.drivers.get(program, "")
+    runs = f", and balancer.driver: {program} works" if program in PACKAGES else ""
+    return Check(
+        name=program,
+        state="limited" if missing else "ok",
+        found=version,
+        meaning=f"compared with in bench{runs if not missing else f'; as a driver: {missing}'}",
+        mend=f"apt-get install {PACKAGES[program]}" if missing else "",
+    )

@@ -19,6 +19,9 @@ PACKAGES: Final = {"haproxy": "haproxy", "nginx": "nginx-light libnginx-mod-stre
 _PLACES: Final = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"))
 _MODULES: Final = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/etc/nginx/modules")
 _STREAM: Final = "ngx_stream_module.so"
+_NO_STREAM: Final = (
+    "nginx has no stream module here; on Debian: apt-get install libnginx-mod-stream"
+)
 _WITHIN_S: Final = 10
 
 
@@ -60,9 +63,7 @@ def look_for(name: str) -> Peer:
         return Peer(name=name, binary=binary, version=version)
     places = [*re.findall(r"--modules-path=(\S+)", said), *_MODULES]
     module = next((path for place in places if (path := Path(place) / _STREAM).is_file()), None)
-    missing = "" if module else "nginx has no stream module here; on Debian: " + (
-        "apt-get install libnginx-mod-stream"
-    )
+    missing = "" if module else _NO_STREAM
     return Peer(
         name=name, binary=binary, version=version, module=str(module or ""), missing=missing
     )

@@ -65,5 +65,6 @@ def driver_role(
         check_timeout_ms=checks.timeout // _MS if checks else 0,
         check_fall=checks.fall if checks else 3,
         check_rise=checks.rise if checks else 2,
+        moves=scenario.backends.churn is not None,
         template=template,
     )

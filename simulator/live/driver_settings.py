@@ -24,6 +24,7 @@ class DriverRole:
         sources: source addresses; none = a plain connect.
         first, last: ports that it takes itself; 0 where the kernel picks.
         check_every_ms: time between two health checks of a backend; 0 = none.
+        moves: whether backends come and go, so that each server's counters are of interest.
         template: text of the user's own configuration, "" = made from all this.
     """
 
@@ -53,14 +54,13 @@ class DriverRole:
     check_timeout_ms: int = 0
     check_fall: int = 3
     check_rise: int = 2
+    moves: bool = False
     template: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DriverRole:
         """Back from plain lists and mappings."""
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in data.items()
-            }
-        )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return cls(**values)

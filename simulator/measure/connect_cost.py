@@ -19,7 +19,8 @@ import numpy as np
 
 from simulator.measure.histogram import Histogram
 from simulator.measure.hops import relay_dials
-from simulator.records import Outcome
+from simulator.records import Hop, Outcome
+from simulator.scenario.driver import FOREIGN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,9 +113,11 @@ def connect_cost(run: Run, facts: HopFacts) -> dict[str, Any]:
         ``max`` in ns of those that succeeded (None where fewer than ten lie beyond), and
         ``failed_max`` in ns.
     """
+    empty: dict[str, Any] = {"hop": facts.hop.label, "method": None, "buckets": []}
+    if facts.hop is Hop.BALANCER_BACKEND and run.scenario.balancer.driver in FOREIGN:
+        return empty  # it tells of failed connects only, and of none how long it took
     dials = relay_dials(run, facts.hop)
     connects = _of_clients(run) if dials is None else _of_dials(dials)
-    empty: dict[str, Any] = {"hop": facts.hop.label, "method": None, "buckets": []}
     if not len(connects.t_ns) or facts.budget <= 0:
         return empty
     occupancy: Ints | None

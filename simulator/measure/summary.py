@@ -15,6 +15,7 @@ from simulator.measure.attribution import find_causes
 from simulator.measure.backends import backend_table, endpoints
 from simulator.measure.care import care_table
 from simulator.measure.connect_cost import connect_cost_by_hop
+from simulator.measure.driver import driver_table
 from simulator.measure.evidence import gather
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
@@ -80,6 +81,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "backends": {**backend_table(run), **moves_table(run), **evidence.odd.table()},
         "recoveries": recoveries(run),
         "care": care_table(run),
+        "driver": driver_table(run),
         "cpu": cpu_table(run),
         "memory": memory_table(run),
         "phases": phase_table(run),

@@ -178,6 +178,14 @@ def _fields() -> dict[str, Node]:
         ),
         "recoveries": _list(recovery),
         "care": _said(_map(COUNT), "what the balancer did for its backends; {} = only relay"),
+        "driver": _or_none(
+            _object(
+                name=TEXT, version=_or_none(TEXT),
+                config=_or_none(TEXT, "path in the run's folder"),
+                counters=_said(_map(COUNT), "under the names that it gives them"),
+            ),
+            "a balancer of others; null = our own, or none",
+        ),
         "cpu": _map(_or_none(NUMBER)),
         "memory": _map(_or_none(NUMBER)),
         "phases": _list(phase),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.measure.driver import driver_doubts, driver_notes
 from simulator.measure.histogram import Histogram
 from simulator.measure.latency import times_ns
 from simulator.measure.phases import measured, spans, stopped_at_ns
@@ -243,7 +244,10 @@ def _pause_doubts(run: Run) -> list[Doubt]:
 def _state_doubts(run: Run) -> list[Doubt]:
     return [
         Doubt(code=code, message=message, remedy=remedy)
-        for code, message, remedy in state_doubts(run, hops_of(run.scenario), kernel_counters(run))
+        for code, message, remedy in (
+            *state_doubts(run, hops_of(run.scenario), kernel_counters(run)),
+            *driver_doubts(run),
+        )
     ]
 
 
@@ -307,4 +311,5 @@ def notes(run: Run) -> list[str]:
             f"the kernel's own constant is 60s, so real walls of "
             f"TIME_WAIT stand up to {60 * NS_PER_S / waits:,.0f} times lower."
         )
+    texts += driver_notes(run)
     return texts

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.measure.driver import foreign_connects
 from simulator.measure.roles import last_counters
 from simulator.preflight.hops import client_hop
 from simulator.records import Call, Ending, Hop, Outcome, error_key
+from simulator.scenario.driver import FOREIGN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,6 +92,8 @@ def reached_and_accepted(run: Run) -> tuple[int, int]:
     if not last:
         return 0, 0
     heard_ns = min(int(tick["t_ns"]) for tick in last)
+    if run.scenario.balancer.driver in FOREIGN:
+        return foreign_connects(run), sum(int(tick.get("accepted", 0)) for tick in last)
     if client_hop(run.scenario) is not Hop.CLIENT_BACKEND:
         made = run.dials["t_ns"][run.dials["error"] == 0]
     else:
@@ -114,7 +118,10 @@ def unanswered(run: Run, causes: Causes) -> Unanswered | None:
         return None
     if client_hop(run.scenario) is not Hop.CLIENT_BACKEND:
         connected = np.count_nonzero(run.connections["connected_ns"] >= 0)
-        if np.count_nonzero(run.dials["error"] == 0) < _KEPT_PACE * connected:
+        dialed = int(np.count_nonzero(run.dials["error"] == 0))
+        if run.scenario.balancer.driver in FOREIGN:
+            dialed = foreign_connects(run)
+        if dialed < _KEPT_PACE * connected:
             return None
     reached, accepted = reached_and_accepted(run)
     return Unanswered(errors=errors_by_key(causes, chosen), reached=reached, accepted=accepted)

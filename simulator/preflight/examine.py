@@ -14,6 +14,7 @@ import numpy as np
 from simulator.errors import Refused
 from simulator.kernel.limits import UNLIMITED
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
+from simulator.preflight.drivers import driver_descriptors, driver_refusals, relay_processes
 from simulator.preflight.hops import (
     Ceiling,
     ceilings,
@@ -149,6 +150,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         *_descriptor_refusals(roles, machine),
         *_machine_refusals(roles, machine, memory, disk),
         *_port_refusals(scenario),
+        *driver_refusals(scenario),
     ]
     return Preflight(
         digest=plan.digest,
@@ -213,16 +215,19 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
     leaked = leaked_connections(scenario, plan.connections, toward.total)
     for role, relay, hop in _relays(scenario):
         second = budgets[hop.label]
-        front = _uneven(open_backend, relay.workers)
+        is_balancer = role == "balancer"
+        processes = relay_processes(scenario) if is_balancer else relay.workers
+        front = _uneven(open_backend, processes)
         open_backend = min(open_backend, second.total)
-        onward = "connections to the balancer" if role == "sidecar" else "connections to backends"
+        onward = "connections to backends" if is_balancer else "connections to the balancer"
         parts = [
             ("accepted connections", front),
             (onward, min(front, second.total)),
-            _kept(relay.source, plan, second, relay.workers),
-            ("both ends of leaked connections", 2 * _uneven(leaked, relay.workers)),
+            _kept(relay.source, plan, second, processes),
+            ("both ends of leaked connections", 2 * _uneven(leaked, processes)),
+            driver_descriptors(scenario) if is_balancer else ("", 0),
         ]
-        needs.append(_need(machine, role, relay.workers, relay.descriptors, parts))
+        needs.append(_need(machine, role, processes, relay.descriptors, parts))
     backends = scenario.backends
     processes = backends.processes
     parts = [

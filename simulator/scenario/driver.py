@@ -49,6 +49,8 @@ PORT_MODES: Final[Mapping[str, tuple[str, ...]]] = {
     "haproxy": ("kernel", "late-bind", "userspace"),
     "nginx": ("kernel", "late-bind"),
 }
+#: Source addresses among which nginx draws, by shares of whole hundredths of a per cent.
+MOST_SPLITS: Final = 64
 _CLOSES: Final[Mapping[str, Mapping[str, str]]] = {
     "haproxy": {
         "balancer": (
@@ -80,8 +82,8 @@ def _wrong(balancer: Balancer) -> Iterator[tuple[Where, str]]:
     policy = balancer.policy
     if policy.name not in POLICIES[driver]:
         yield "policy", f"is {policy.name}, which {driver} has not; {_known(POLICIES[driver])}"
-    elif policy.key == "connection" and (driver, policy.name) != ("nginx", "ring-hash"):
-        yield "policy.key", f"is connection, but {driver} hashes the client's address alone here"
+    elif policy.key == "connection" and driver == "haproxy":
+        yield "policy.key", "is connection, but haproxy hashes the client's address alone here"
     why = _CLOSES[driver].get(balancer.close)
     if why:
         yield "close", f"is {balancer.close}, which {driver} cannot: {why}"
@@ -90,6 +92,11 @@ def _wrong(balancer: Balancer) -> Iterator[tuple[Where, str]]:
         yield "source.ports", f"is {balancer.source.ports}, which {driver} cannot; {_known(modes)}"
     elif balancer.source.ports == "userspace" and balancer.source.pick != "sequential":
         yield "source.pick", f"is random, but {driver} takes its ports in turn; write sequential"
+    if driver == "nginx" and balancer.source.addresses > MOST_SPLITS:
+        yield (
+            "source.addresses",
+            f"is more than {MOST_SPLITS}, the most that nginx is asked to draw",
+        )
     yield from _times(balancer)
     yield from _care(balancer)
 

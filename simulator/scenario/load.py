@@ -96,7 +96,11 @@ def slug_of(name: str) -> str:
 
 
 def load_file(
-    path: Path | str, *, overrides: Sequence[str] = (), seed: int | None = None
+    path: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    only: str | None = None,
 ) -> Loaded:
     """Read and check a scenario file.
 
@@ -104,6 +108,8 @@ def load_file(
         path: the file.
         overrides: ``path=value`` texts of ``--set``, later ones win.
         seed: replaces the file's seed.
+        only: the one variant that is wanted, where the file has it; others are left out unread,
+            so that what a flag makes impossible for them does not matter.
 
     Raises:
         ScenarioError: the file cannot be read, or anything in it is wrong; all of it is named.
@@ -114,13 +120,19 @@ def load_file(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(f"{printable(str(path))}: cannot be read: {reason}") from None
-    loaded = load_text(decode(data, str(path)), str(path), overrides=overrides, seed=seed)
+    text = decode(data, str(path))
+    loaded = load_text(text, str(path), overrides=overrides, seed=seed, only=only)
     scenarios = [variant.scenario for variant in loaded.variants] or [loaded.scenario]
     return replace(loaded, traces=read_traces(Path(path).parent, scenarios))
 
 
 def load_text(
-    text: str, name: str, *, overrides: Sequence[str] = (), seed: int | None = None
+    text: str,
+    name: str,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    only: str | None = None,
 ) -> Loaded:
     """Read and check the text of a scenario; `name` is what errors call it.
 
@@ -139,7 +151,7 @@ def load_text(
     flags = _flags(overrides, seed, complaints)
     base = _changed(root, flags, complaints)
     scenario = check(base, complaints)
-    variants = _variants(base, flags, complaints)
+    variants = _variants(base, flags, complaints, only)
     if complaints or scenario is None:
         raise ScenarioComplaintsError(complaints)
     return Loaded(
@@ -177,7 +189,9 @@ def _changed(root: Tree, changes: Sequence[Change], complaints: list[Complaint])
     return root
 
 
-def _variants(base: Tree, flags: Sequence[Change], complaints: list[Complaint]) -> list[Variant]:
+def _variants(
+    base: Tree, flags: Sequence[Change], complaints: list[Complaint], only: str | None
+) -> list[Variant]:
     """Each variant's scenario; the flags are set again after its changes, since they win."""
     entry = base.entries.get("variants")
     if entry is None or not isinstance(entry.node, Tree):
@@ -193,7 +207,8 @@ def _variants(base: Tree, flags: Sequence[Change], complaints: list[Complaint]) 
             path = f"variants.{name}"
             complaints.append(Complaint(place=variant.at, path=path, message=message))
         slugs[slug] = name
-        if not isinstance(variant.node, Tree):
+        is_wanted = only is None or only == name or only not in entry.node.entries
+        if not is_wanted or not isinstance(variant.node, Tree):
             continue
         changes = [
             Change(path=path, at=change.at, node=change.node)

@@ -15,6 +15,9 @@ from typing import Any, Final
 
 import psutil
 
+from simulator.kernel.peers import look_for
+from simulator.scenario.driver import FOREIGN
+
 _PACKAGES: Final = (
     "aiohttp",
     "click",
@@ -103,3 +106,11 @@ def capture() -> dict[str, Any]:
         "path": "loopback",
         "root": os.geteuid() == 0,
     }
+
+
+def driver_facts(driver: str) -> dict[str, Any]:
+    """``driver`` of an environment: which program of others was the balancer; {} for our own."""
+    if driver not in FOREIGN:
+        return {}
+    peer = look_for(driver)
+    return {"driver": {"name": driver, "version": peer.version, "binary": peer.binary}}

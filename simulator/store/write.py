@@ -331,7 +331,8 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
         "command": list(command),
         "owner": owner.this_process().as_dict(),
         "connections": rows,
-        "environment": dict(environment.capture() if host is None else host),
+        "environment": dict(environment.capture() if host is None else host)
+        | environment.driver_facts(scenario.balancer.driver),
         "scenario_text": text,
         "scenario_resolved": scenario.model_dump(mode="json", by_alias=True),
     }

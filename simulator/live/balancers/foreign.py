@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from simulator.clock import monotonic_ns
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from simulator.live.channel import Message
     from simulator.live.driver_settings import DriverRole
 
+Endpoint = tuple[str, int]
+_WORDS_KEPT: Final = 20
 _PIPE_BYTES: Final = 1 << 20
 _F_SETPIPE_SZ: Final = 1031
-_READ: Final = 1 << 18
+READ_BYTES: Final = 1 << 18
 
 
 class NotStarted(Exception):
@@ -61,24 +64,36 @@ class ForeignBalancer(Role):
         self._settings = settings
         self._front = open_listener(*settings.front, backlog=settings.backlog)
         self._child: Child | None = None
-        self._endpoints: dict[int, tuple[str, int]] = {}
+        self._endpoints: dict[int, Endpoint] = {}
         self._log = DriverLog()
         self._lines = Lines()
         self._log_read = -1
+        self._members = 0
+        self._words: deque[str] = deque(maxlen=_WORDS_KEPT)
+        self.is_serving = False
 
     # What a subclass fills in.
 
-    def begin(self) -> str:
-        """Start the program and return its configuration when it serves.
+    def begin(self) -> None:
+        """Start the program and call `serves` when it does.
 
         Raises:
             NotStarted: it would not.
         """
         raise NotImplementedError
 
-    def change(self, insert: dict[int, tuple[str, int]], remove: list[int]) -> None:
-        """Backends came and went; `_endpoints` holds those that are there now."""
+    def change(self, insert: dict[int, Endpoint], remove: list[int], change: int | None) -> None:
+        """Backends came and went; call `changed` when it is done.
+
+        Args:
+            insert: where those are that came; `_endpoints` holds all that are there now.
+            remove: those that went.
+            change: the conductor's number for it.
+        """
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of what `begin` opened."""
 
     def read_line(self, line: str, now_ns: int) -> None:
         """One line of its log."""
@@ -106,22 +121,39 @@ class ForeignBalancer(Role):
         if self._child is None:
             self._start(len(insert))
             return
-        self.change(insert, remove)
-        if "change" in head:
-            at_ns = monotonic_ns() - self.t0_ns
-            self.channel.send({"is": "changed", "change": head["change"], "t_ns": at_ns})
+        change = head.get("change")
+        self.change(insert, remove, None if change is None else int(change))
 
     def _start(self, members: int) -> None:
-        name = self._settings.driver
+        self._members = members
         try:
-            text = self.begin()
+            self.begin()
         except NotStarted as error:
-            self.channel.send({"is": "refused", "message": f"{name} did not start: {error}"})
-            return
+            self._refuse(str(error))
+
+    def _refuse(self, words: str) -> None:
+        message = f"{self._settings.driver} did not start: {words}"
+        self.channel.send({"is": "refused", "message": message})
+
+    def keep_word(self, line: str) -> None:
+        """A line that nobody understood: said if the program does not start or ends."""
+        if line.strip():
+            self._words.append(line)
+
+    def serves(self, text: str) -> None:
+        """The program serves, with this configuration."""
         assert self._child is not None
-        told = {"name": name, "version": self._settings.version, "pid": self._child.pid}
+        self.is_serving = True
+        version = self._settings.version
+        told = {"name": self._settings.driver, "version": version, "pid": self._child.pid}
         self.channel.send({"is": "driver", **told}, text.encode())
-        self.channel.send({"is": "members", "count": members})
+        self.channel.send({"is": "members", "count": self._members})
+
+    def changed(self, change: int | None) -> None:
+        """The program has taken note of backends that came or went."""
+        if change is not None:
+            at_ns = monotonic_ns() - self.t0_ns
+            self.channel.send({"is": "changed", "change": change, "t_ns": at_ns})
 
     def follow(self, descriptor: int) -> None:
         """Read the program's log from this descriptor on."""
@@ -131,7 +163,7 @@ class ForeignBalancer(Role):
     def _read_log(self) -> None:
         now_ns = monotonic_ns() - self.t0_ns
         with contextlib.suppress(BlockingIOError):
-            data = os.read(self._log_read, _READ)
+            data = os.read(self._log_read, READ_BYTES)
             if not data:  # every writer is gone
                 self.loop.remove_reader(self._log_read)
             for line in self._lines.feed(data):
@@ -139,9 +171,14 @@ class ForeignBalancer(Role):
 
     def lost(self, code: int) -> None:
         """The program ended by itself: so does this role, without last words."""
+        with contextlib.suppress(OSError):
+            self._read_log()
+        said = "\n".join(self._words)
+        if not self.is_serving:
+            self._refuse(said or f"it ended with {code}")
+            return
         self.on_tick()
-        name = self._settings.driver
-        print(f"{name} ended with {code}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{self._settings.driver} ended with {code}\n{said}", file=sys.stderr, flush=True)  # noqa: T201
         os._exit(abs(code) or 1)
 
     def on_tick(self) -> None:
@@ -176,9 +213,9 @@ class ForeignBalancer(Role):
             active = int(self.own_counters(last=True).get("active", 0))
             self._read_log()
             self._child.kill()
-            with contextlib.suppress(OSError):
-                self.loop.remove_reader(self._log_read)
-                os.close(self._log_read)
+            self.loop.remove_reader(self._log_read)
+            os.close(self._log_read)
+            self.close()
         self._front.close()
         self.on_tick()
         return {"active": active}

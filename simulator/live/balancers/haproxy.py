@@ -7,13 +7,16 @@ no folder. It listens before HAProxy starts, so HAProxy is ready when it answers
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import resource
 import socket
 from typing import TYPE_CHECKING, Final
 
+from simulator.clock import monotonic_ns
 from simulator.live.balancers.child import Child, memory_file, path_of, said
-from simulator.live.balancers.foreign import ForeignBalancer, NotStarted, log_pipe
+from simulator.live.balancers.driver_log import FailedDial
+from simulator.live.balancers.foreign import Endpoint, ForeignBalancer, NotStarted, log_pipe
 from simulator.live.balancers.haproxy_config import backend_of, change_commands, configuration
 from simulator.live.balancers.haproxy_log import ended_idle, failed_call, unserved
 from simulator.records import Call
@@ -28,6 +31,7 @@ _READY_WITHIN_S: Final = 10.0
 _ANSWER_WITHIN_S: Final = 2.0
 #: Picks are read from one line a server: with every so many ticks, and at the end.
 _TICKS_A_PICK: Final = 10
+_REFUSED: Final = errno.ECONNREFUSED
 #: Commands of one line must fit its buffer.
 _COMMANDS_AT_ONCE: Final = 16
 #: Its own counters, under its own names: sums over all its proxies of a kind.
@@ -78,15 +82,17 @@ class HaproxyBalancer(ForeignBalancer):
 
     _idle = 0
     _ticks = 0
+    _calls = 0
     _stderr = -1
 
-    def begin(self) -> str:
+    def begin(self) -> None:
         """Start it and wait for its API to answer (`foreign.ForeignBalancer`)."""
         api = socket.socket(socket.AF_UNIX)
         read, write = log_pipe()
         os.set_blocking(write, False)  # it asks for that, and drops what does not fit
         self._stderr = memory_file("stderr")
         self._picks: dict[str, int] = {}
+        self._retried: dict[str, int] = {}
         try:
             api.bind(_API)
             api.listen(8)
@@ -113,7 +119,7 @@ class HaproxyBalancer(ForeignBalancer):
             os.close(write)
         self.follow(read)
         self._wait_until_ready()
-        return text
+        self.serves(text)
 
     def _wait_until_ready(self) -> None:
         try:
@@ -124,11 +130,16 @@ class HaproxyBalancer(ForeignBalancer):
             self._child = None
             raise NotStarted(said(self._stderr) or str(error)) from None
 
-    def change(self, insert: dict[int, tuple[str, int]], remove: list[int]) -> None:
+    def change(self, insert: dict[int, Endpoint], remove: list[int], change: int | None) -> None:
         """Move servers while it runs (`foreign.ForeignBalancer`)."""
         commands = change_commands(self._settings, insert, remove)
         for at in range(0, len(commands), _COMMANDS_AT_ONCE):
             ask(";".join(commands[at : at + _COMMANDS_AT_ONCE]))
+        self.changed(change)
+
+    def close(self) -> None:
+        """Let go of what it said on stderr (`foreign.ForeignBalancer`)."""
+        os.close(self._stderr)
 
     def read_line(self, line: str, now_ns: int) -> None:
         """One line of its log (`foreign.ForeignBalancer`)."""
@@ -147,7 +158,7 @@ class HaproxyBalancer(ForeignBalancer):
 
     def own_counters(self, *, last: bool = False) -> Message:
         """What `show stat` says, as sums over its proxies (`foreign.ForeignBalancer`)."""
-        with_servers = last or self._ticks % _TICKS_A_PICK == 0
+        with_servers = last or self._settings.moves or self._ticks % _TICKS_A_PICK == 0
         self._ticks += 1
         try:
             rows = statistics(ask(f"show stat -1 {7 if with_servers else 3} -1"))
@@ -155,6 +166,7 @@ class HaproxyBalancer(ForeignBalancer):
             return {}  # it hangs or is gone; the last tick holds what was known
         if with_servers:
             self._picks = picks_of(rows)
+            self._note_retried(rows)
         active = total(rows, "FRONTEND", "scur")
         return {
             "accepted": total(rows, "FRONTEND", "stot"),
@@ -169,8 +181,32 @@ class HaproxyBalancer(ForeignBalancer):
             "haproxy": {name: total(rows, "BACKEND", name) for name in _ITS_OWN},
         }
 
+    def _note_retried(self, rows: Sequence[dict[str, str]]) -> None:
+        """Write dials that a retry saved, of which no line tells, as refused at their backend.
+
+        Where ports ran out meanwhile, those were the failures and had lines of their own.
+        """
+        now_ns = monotonic_ns() - self.t0_ns
+        calls = self._ports_missed()
+        for row in rows:
+            name = row.get("svname") or ""
+            backend = backend_of(name)
+            if backend < 0:
+                continue
+            count = int(row.get("wretr") or 0) + int(row.get("wredis") or 0)
+            new, self._retried[name] = count - self._retried.get(name, 0), count
+            if self._settings.moves and calls == self._calls:
+                for _ in range(new):
+                    self._log.failed(
+                        now_ns, FailedDial(call=Call.CONNECT, error=_REFUSED, backend=backend)
+                    )
+        self._calls = calls
+
+    def _ports_missed(self) -> int:
+        """Connects so far that failed for another reason than a refusal."""
+        errors = self._log.dial_errors
+        return sum(number for (_, error), number in errors.items() if error != _REFUSED)
+
 
 def _in_the_call(error: int) -> bool:
-    import errno
-
     return error in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
