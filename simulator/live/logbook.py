@@ -45,10 +45,10 @@ class Logbook:
 
         Args:
             folder: the run's folder.
-            head: ``name``, ``version`` and ``pid``.
+            head: ``driver``, ``version`` and ``pid``.
             text: the configuration, whole.
         """
-        place = f"balancer/{_CONFIG_NAMES[head['name']]}"
+        place = f"balancer/{_CONFIG_NAMES[head['driver']]}"
         (folder / "balancer").mkdir(exist_ok=True)
         (folder / place).write_bytes(text)
         self.event("driver", t_ns=NOT_YET, **head, config=place)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.live.casting import cast
+from simulator.live.driver_settings import DriverRole
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -68,7 +69,7 @@ def test_the_crew_of_a_scenario_survives_it_too(driver: str) -> None:
 
 
 def test_every_kind_of_role_has_its_settings() -> None:
-    assert set(get_args(get_type_hints(RoleSpec)["settings"])) == set(KINDS.values())
+    assert set(get_args(get_type_hints(RoleSpec)["settings"])) == {*KINDS.values(), DriverRole}
 
 
 @pytest.mark.parametrize("kind", [*KINDS.values(), SourceSettings, HopView, RoleSpec, CrewSettings])

@@ -145,7 +145,7 @@ class ForeignBalancer(Role):
         assert self._child is not None
         self.is_serving = True
         version = self._settings.version
-        told = {"name": self._settings.driver, "version": version, "pid": self._child.pid}
+        told = {"driver": self._settings.driver, "version": version, "pid": self._child.pid}
         self.channel.send({"is": "driver", **told}, text.encode())
         self.channel.send({"is": "members", "count": self._members})
 

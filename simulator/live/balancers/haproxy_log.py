@@ -41,6 +41,7 @@ _CALLS: Final = {
     "local address already in use": (Call.CONNECT, errno.EADDRINUSE),
     "Cannot bind to source address": (Call.BIND, int(Ending.NO_PORT)),
 }
+_NO_SERVER: Final = "<NOSRV>"
 _FIELDS: Final = 8
 
 
@@ -65,7 +66,7 @@ def unserved(line: str) -> Unserved | None:
     _, address, port, server, state, _retries, took_ms, code = words
     if state not in _STATES or not port.isdigit():
         return None
-    call, error = _BC_ERRORS.get(code, _STATES[state])
+    call, error = _NOBODY if server == _NO_SERVER else _BC_ERRORS.get(code, _STATES[state])
     return Unserved(
         address=address,
         port=int(port),

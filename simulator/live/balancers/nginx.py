@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from simulator.live.channel import Message
 
 _STARTED: Final = "start worker process "
-_RELOADING: Final = "reconfiguring"
+_RELOADING: Final = ": reconfiguring"
+_SHUTTING_DOWN: Final = "gracefully shutting down"
 
 
 class NginxBalancer(ForeignBalancer):
@@ -37,7 +38,7 @@ class NginxBalancer(ForeignBalancer):
         self._accept_errors: Counter[int] = Counter()
         self._picks: Counter[int] = Counter()
         self._sessions = self._bytes_up = self._bytes_down = 0
-        self._retries = self._reloads = self._started = 0
+        self._retries = self._reloads = self._started = self._shut_down = 0
         self._pending: list[int] = []
         self._ended_lines = Lines()
         self._note_endpoints()
@@ -103,20 +104,23 @@ class NginxBalancer(ForeignBalancer):
             self.keep_word(line)
 
     def _note(self, line: str) -> None:
-        """Workers that start: the first time it serves from then on, later a reload is through."""
+        """Workers start: the first ones serve. Old ones shut down: a reload is through.
+
+        Between the two nginx waits for 100 ms, in which both take connections.
+        """
         if line.endswith(_RELOADING):
             self._reloads += 1
-            self._started = 0
-        if _STARTED not in line:
-            return
-        self._started += 1
-        if self._started != self._settings.workers:
-            return
-        if not self.is_serving:
-            self.serves(self._text)
-        for change in self._pending:
-            self.changed(change)
-        self._pending.clear()
+            self._shut_down = 0
+        elif _STARTED in line and not self.is_serving:
+            self._started += 1
+            if self._started == self._settings.workers:
+                self.serves(self._text)
+        elif line.endswith(_SHUTTING_DOWN):
+            self._shut_down += 1
+            if self._shut_down == self._settings.workers:
+                for change in self._pending:
+                    self.changed(change)
+                self._pending.clear()
 
     def _read_ended(self) -> None:
         with contextlib.suppress(BlockingIOError):
