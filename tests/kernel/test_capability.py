@@ -71,6 +71,7 @@ def test_root_needs_no_user_namespace() -> None:
         ({"clocksource": "hpet"}, "clock", "limited", True),
         ({"leftovers": ["process 7 (x) of run y"]}, "leftovers", "limited", True),
         ({"peers": {"haproxy": None}}, "haproxy", "missing", True),
+        ({"drivers": {"haproxy": "it is too old"}}, "haproxy", "limited", True),
     ],
 )
 def test_what_is_lacking_is_named_with_its_mend(

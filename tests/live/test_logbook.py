@@ -8,9 +8,11 @@ from simulator.clock import monotonic_ns
 from simulator.live.logbook import Logbook
 from simulator.live.roster import Member
 from simulator.live.settings import RoleSpec, SamplerRole
+from simulator.records import NOT_YET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 T0 = 1_000_000
 
@@ -75,3 +77,12 @@ def test_leases_are_written_as_they_begin_and_as_they_end() -> None:
     written = [(line["backend"], line["from_ns"], line["to_ns"]) for _, line in lines.kept]
     begun = [(0, -70, None), (1, -60, None), (2, -50, None)]
     assert written == [*begun, (0, -70, 900), (1, -60, 400)]
+
+
+def test_a_foreign_balancers_configuration_is_kept_beside_the_records(tmp_path: Path) -> None:
+    lines = Lines()
+    told = {"driver": "haproxy", "version": "2.6", "pid": 7}
+    Logbook(lines).driver(tmp_path, told, b"global\n")
+    place = "balancer/haproxy.cfg"
+    assert (tmp_path / place).read_bytes() == b"global\n"
+    assert lines.kept == [("events", {"t_ns": NOT_YET, "event": "driver", **told, "config": place})]

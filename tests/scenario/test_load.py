@@ -155,5 +155,16 @@ def test_reading_a_scenario_needs_neither_numpy_nor_aiohttp() -> None:
     subprocess.run([sys.executable, "-c", code, FILES[0]], check=True, timeout=60)
 
 
+def test_what_a_flag_makes_impossible_for_another_variant_does_not_matter() -> None:
+    path = SCENARIOS / "who-closes-first.yaml"
+    flag = ["balancer.driver=haproxy"]
+    with pytest.raises(ScenarioError, match="haproxy cannot"):
+        load_file(path, overrides=flag)
+    loaded = load_file(path, overrides=flag, only="backend")
+    assert [one.name for one in loaded.variants] == ["backend"]
+    # A name that is none leaves all to be checked: the caller says that there is no such variant.
+    assert len(load_file(path, only="nobody").variants) == 4
+
+
 def test_small_is_the_smallest() -> None:
     assert small("seed=4").seed == 4

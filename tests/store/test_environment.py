@@ -8,7 +8,7 @@ import resource
 import sys
 from importlib.metadata import version
 
-from simulator.store.environment import capture
+from simulator.store.environment import capture, driver_facts
 
 
 def test_it_says_what_this_machine_says() -> None:
@@ -30,3 +30,10 @@ def test_it_is_plain_json_and_says_that_the_path_is_loopback() -> None:
     found = capture()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["path"] == "loopback"
+
+
+def test_a_foreign_balancer_is_named_with_its_version() -> None:
+    assert driver_facts("own") == driver_facts("none") == {}
+    told = driver_facts("haproxy")["driver"]
+    assert told["name"] == "haproxy"
+    assert bool(told["version"]) == bool(told["binary"])

@@ -1,4 +1,4 @@
-"""HAProxy and nginx as the balancer of a run: the same walls, the same causes, nothing left behind."""
+"""HAProxy and nginx as the balancer of a run: the same walls and causes, nothing left behind."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ seed: 4
 kernel: {{port_range: 50000-59999, time_wait: 500ms}}
 backends:
   {{count: 4, ports: random, range: 20000-29999,
-    churn: {{at: [{{time: 500ms, backends: [1]}}], away: 500ms, leave: drain}}}}
+    churn: {{at: [{{time: 500ms, backends: 1}}], away: 500ms, leave: drain}}}}
 balancer: {{driver: {driver}, retries: 2, close: backend}}
 traffic:
-  - {{name: steady, for: 2s, arrivals: {{constant: 300/s}}}}
+  - {{name: steady, for: 1600ms, arrivals: {{constant: 300/s}}}}
 grace: 1s
 """
 LONG = """
@@ -148,7 +148,7 @@ def test_it_learns_of_backends_that_move(driver: str, tmp_path: Path) -> None:
     # 300/s / 4 backends x 100 ms until it is told: 7 dials to where nobody is, and retries.
     assert backends["refused_after_move"] > 2
     # All four serve: the one that moved has less, but not nothing.
-    assert min(backends["picks"].get(str(one), 0) for one in range(4)) > 60
+    assert min(backends["picks"].get(str(one), 0) for one in range(4)) > 40
 
 
 @marked
@@ -174,7 +174,7 @@ def test_kill_of_the_conductor_leaves_nothing(driver: str, tmp_path: Path) -> No
 def test_kill_of_the_program_is_a_lost_role(driver: str, tmp_path: Path) -> None:
     if look_for(driver).missing:
         pytest.skip(look_for(driver).missing)
-    text = LONG.format(driver=driver).replace("30s", "3s")
+    text = LONG.format(driver=driver).replace("30s", "1500ms")
     running = Running(write_scenario(tmp_path / "long.yaml", text), tmp_path / "results")
     try:
         running.wait_until_running()
