@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from simulator.engine import Columns, Run
     from simulator.measure.hops import HopFacts
-    from simulator.records import Hop
 
 BUCKETS: Final = 20
 
