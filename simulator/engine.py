@@ -8,7 +8,7 @@ folder gets back; measurement knows nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
 
     Columns = Mapping[str, np.ndarray[Any, Any]]
+
+
+#: Where the user's own configuration of a foreign balancer is kept, in a run's folder.
+TEMPLATE: Final = "balancer/template"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,9 @@ async def answer(
         command=command,
         plan=plan.files,
     ) as writer:
+        config = scenario.balancer.config
+        if config is not None:
+            writer.keep_template(question.loaded.configs[config])
         try:
             await engine.run(writer.job, writer, watch)
         except Refused:

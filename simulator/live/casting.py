@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
 from simulator.live.casting_care import balancer_key, care_settings, policy_options
-from simulator.live.casting_driver import driver_role
+from simulator.live.casting_driver import driver_role, template_of
 from simulator.live.casting_sidecar import (
     SIDECAR_FRONT,
     SIDECAR_FRONT_PREFIX,
@@ -164,13 +164,13 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
     return specs
 
 
-def _balancer_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
+def _balancer_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]:
     balancer = scenario.balancer
     if balancer.driver == "none":
         return []
     if balancer.driver in FOREIGN:
         sources = _source_addresses(balancer.source, BALANCER_PREFIX)
-        role = driver_role(scenario, FRONT, sources)
+        role = driver_role(scenario, FRONT, sources, template_of(scenario, folder))
         return [RoleSpec(kind="balancer", index=0, settings=role, loop=loop)]
     return [
         RoleSpec(
@@ -318,7 +318,7 @@ def cast(scenario: Scenario, folder: Path, connections: int, loop: str = "uvloop
     )
     roles = (
         *_backend_roles(scenario, loop),
-        *_balancer_roles(scenario, loop),
+        *_balancer_roles(scenario, folder, loop),
         *sidecar_roles(scenario, FRONT, source_settings, loop),
         *_client_roles(scenario, folder, loop),
         sampler,

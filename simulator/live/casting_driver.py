@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from simulator.engine import TEMPLATE
 from simulator.errors import Refused
 from simulator.kernel.peers import look_for
 from simulator.live.driver_settings import DriverRole
@@ -11,10 +12,18 @@ from simulator.preflight.hops import source_ports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from simulator.scenario.schema import Scenario
 
 _MS: Final = 1_000_000
+
+
+def template_of(scenario: Scenario, folder: Path) -> str:
+    """The user's own configuration as the run's folder keeps it; "" without any."""
+    if scenario.balancer.config is None:
+        return ""
+    return (folder / TEMPLATE).read_text(encoding="utf-8")
 
 
 def driver_role(

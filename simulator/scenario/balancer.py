@@ -16,6 +16,7 @@ from simulator.scenario.care import (
     RetryBudget,
     care_is_used,
 )
+from simulator.scenario.config_file import ConfigName  # noqa: TC001 - read by the model
 from simulator.scenario.driver import DriverName, driver_can
 from simulator.scenario.fields import Count, Mapping, SizeBytes, TimeNs, about, as_written
 from simulator.scenario.source import Source
@@ -69,6 +70,14 @@ class Balancer(Mapping):
             "`own` relay; `haproxy` or `nginx`, the program as this machine has it, with a "
             "configuration made from the keys below (docs/drivers.md); or `none`: clients connect "
             "straight to the backends"
+        ),
+    )
+    config: ConfigName | None = Field(
+        default=None,
+        description=(
+            "a configuration of your own for `haproxy` or `nginx`: a file below the scenario's "
+            "folder, with the placeholders of docs/drivers.md; the keys below are then only what "
+            "the arithmetic goes by"
         ),
     )
     policy: Policy = Field(

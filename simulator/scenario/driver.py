@@ -78,6 +78,11 @@ def driver_can(balancer: Balancer) -> None:
 def _wrong(balancer: Balancer) -> Iterator[tuple[Where, str]]:
     driver = balancer.driver
     if driver not in FOREIGN:
+        if balancer.config is not None:
+            yield (
+                "config",
+                f"is not used with driver: {driver}; name haproxy or nginx, or delete it",
+            )
         return
     policy = balancer.policy
     if policy.name not in POLICIES[driver]:

@@ -21,6 +21,7 @@ from simulator.scenario.complaint import (
     Source,
     printable,
 )
+from simulator.scenario.config_file import read_configs
 from simulator.scenario.document import (
     MAX_BYTES,
     Entry,
@@ -71,6 +72,7 @@ class Loaded:
         scenario: the base scenario, flags applied.
         variants: in the order of the file; when there are any, they are run and the base is not.
         traces: the trace files that any of them names, by name.
+        configs: the configurations of balancers that any of them names, by name.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Loaded:
     scenario: Scenario
     variants: tuple[Variant, ...]
     traces: Mapping[str, Trace] = field(default_factory=dict)
+    configs: Mapping[str, str] = field(default_factory=dict)
 
 
 def slug_of(name: str) -> str:
@@ -123,7 +126,9 @@ def load_file(
     text = decode(data, str(path))
     loaded = load_text(text, str(path), overrides=overrides, seed=seed, only=only)
     scenarios = [variant.scenario for variant in loaded.variants] or [loaded.scenario]
-    return replace(loaded, traces=read_traces(Path(path).parent, scenarios))
+    folder = Path(path).parent
+    configs = read_configs(folder, scenarios)
+    return replace(loaded, traces=read_traces(folder, scenarios), configs=configs)
 
 
 def load_text(

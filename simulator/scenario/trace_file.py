@@ -70,7 +70,7 @@ def read_traces(folder: Path, scenarios: Sequence[Scenario]) -> dict[str, Trace]
         if name is None:
             continue
         if name not in traces:
-            traces[name] = parse_trace(_read(folder, name), name)
+            traces[name] = parse_trace(read_below(folder, name, MAX_TRACE_BYTES, "trace"), name)
         _fits(traces[name], name, phase)
         if scenario.backends.kind == "echo":
             _suits_echo(traces[name], name)
@@ -99,8 +99,18 @@ def _suits_echo(trace: Trace, name: str) -> None:
         )
 
 
-def _read(folder: Path, name: str) -> str:
-    """The text of a file below a folder, without following any link below it."""
+def read_below(folder: Path, name: str, most_bytes: int, what: str) -> str:
+    """The text of a file below a folder, without following any link below it.
+
+    Args:
+        folder: the folder of the scenario file.
+        name: plain names joined by slashes.
+        most_bytes: its greatest length.
+        what: what such a file is called in errors.
+
+    Raises:
+        ScenarioError: it cannot be read, is too long, or is no text.
+    """
     opened: list[int] = []
     try:
         opened.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
@@ -114,18 +124,18 @@ def _read(folder: Path, name: str) -> str:
         if not stat.S_ISREG(os.fstat(opened[-1]).st_mode):
             raise ScenarioError(f"{printable(name)}: is no plain file")
         with open(opened[-1], "rb", closefd=False) as file:
-            data = file.read(MAX_TRACE_BYTES + 1)
+            data = file.read(most_bytes + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScenarioError(
-            f"{printable(name)}: cannot be read: {reason}; a trace is a plain file below the "
+            f"{printable(name)}: cannot be read: {reason}; a {what} is a plain file below the "
             "scenario's folder, and no link leads to it"
         ) from None
     finally:
         for descriptor in opened:
             os.close(descriptor)
-    if len(data) > MAX_TRACE_BYTES:
-        raise ScenarioError(f"{printable(name)}: is larger than {MAX_TRACE_BYTES >> 20} MiB")
+    if len(data) > most_bytes:
+        raise ScenarioError(f"{printable(name)}: is larger than {most_bytes >> 10} KiB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

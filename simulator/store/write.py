@@ -20,7 +20,7 @@ import numpy as np
 
 from simulator import __version__
 from simulator.clock import wall_label
-from simulator.engine import Job
+from simulator.engine import TEMPLATE, Job
 from simulator.errors import InternalError, Refused, ResultsIncomplete
 from simulator.records import (
     CONNECTION_COLUMNS,
@@ -227,6 +227,18 @@ class RunWriter:
             raise InternalError(f"{stream} were given {len(data)} bytes, which is no whole row")
         if data:
             self._append(f"{stream}-{worker}.bin", data)
+
+    def keep_template(self, text: str) -> None:
+        """Write the user's own configuration of a balancer, for the engine and for readers.
+
+        Raises:
+            ResultsIncomplete: the disk would not take it.
+        """
+        try:
+            (self.folder / TEMPLATE).parent.mkdir(exist_ok=True)
+            (self.folder / TEMPLATE).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise self._incomplete(TEMPLATE, error) from None
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write ``summary.json`` as the very last file: its presence means complete.

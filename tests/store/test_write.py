@@ -243,3 +243,14 @@ def test_discarding_a_run_leaves_the_link_to_a_newer_one(tmp_path: Path) -> None
     with made.write(tmp_path) as older, made.write(tmp_path) as newer:
         older.discard()
     assert (tmp_path / "latest").resolve() == newer.folder.resolve()
+
+
+def test_a_balancers_own_configuration_is_kept_as_given(tmp_path: Path) -> None:
+    with made(tmp_path / "r") as writer:
+        writer.keep_template("bind @FRONT@ # é\n")
+        kept = writer.folder / "balancer" / "template"
+        assert kept.read_text(encoding="utf-8") == "bind @FRONT@ # é\n"
+        kept.unlink()
+        kept.mkdir()
+        with pytest.raises(ResultsIncomplete):
+            writer.keep_template("again")

@@ -188,6 +188,27 @@ def test_kill_of_the_program_is_a_lost_role(driver: str, tmp_path: Path) -> None
     assert "balancer 0 was lost" in finished.out
 
 
+EXAMPLE = (ROOT / "docs" / "drivers.md").read_text().split("```\n")[1]
+OWN = {
+    "haproxy": EXAMPLE,
+    "nginx": (
+        "@MAIN@\nevents { worker_connections 4000; }\nstream {\n@LOGS@\n"
+        "upstream mine {\n@SERVERS@\n}\nserver { listen @FRONT@; proxy_pass mine; }\n}\n"
+    ),
+}
+
+
+@marked
+def test_a_configuration_of_ones_own_is_run_and_kept(driver: str, tmp_path: Path) -> None:
+    (tmp_path / "own.cfg").write_text(OWN[driver])
+    text = HOLD.replace("{{driver: {driver},", "{{driver: {driver}, config: own.cfg,")
+    summary = run(text, driver, tmp_path)
+    assert summary["attempts"]["errors"] == {NO_PORT: 1}
+    (folder,) = (tmp_path / "results" / "asked").iterdir()
+    assert (folder / "balancer" / "template").read_text() == OWN[driver]
+    assert "@" not in (folder / summary["driver"]["config"]).read_text().replace("fd@", "")
+
+
 def rows() -> list[tuple[str, str, dict[str, str]]]:
     """Scenario, variant and the cell of each driver, from the page's last table."""
     page = (ROOT / "docs" / "drivers.md").read_text()

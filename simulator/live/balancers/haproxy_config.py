@@ -82,6 +82,8 @@ def configuration(
         log: descriptor that it writes failed sessions to.
         descriptors: limit of a process.
     """
+    if role.template:
+        return _filled(role, endpoints, front=front, stats=stats, log=log)
     return "\n".join(
         [
             "global",
@@ -104,6 +106,23 @@ def configuration(
             "",
         ]
     )
+
+
+def _filled(
+    role: DriverRole, endpoints: Mapping[int, tuple[str, int]], *, front: int, stats: int, log: int
+) -> str:
+    """The user's own text with its placeholders filled in."""
+    values = {
+        "@FRONT@": f"fd@{front}",
+        "@STATS@": f"stats socket fd@{stats} level admin",
+        "@LOG@": f"log fd@{log} format raw local0",
+        "@LOG_FORMAT@": f'log-format "{_LOG_FORMAT}"',
+        "@SERVERS@": "\n    ".join(server_lines(role, endpoints)),
+    }
+    text = role.template
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
 
 
 def _defaults(role: DriverRole) -> Iterator[str]:

@@ -71,9 +71,28 @@ def configuration(
         # Short enough for one write to a pipe to stay whole.
         f"access_log {sessions} ended buffer=4k flush=100ms;",
     ]
+    if role.template:
+        return _filled(role, endpoints, head[:-1], logs)
     parts = [*logs, *_source(role), *_upstream(role, endpoints), *_server(role)]
     body = ["stream {", *(f"    {line}" for line in parts), "}", ""]
     return "\n".join([*head, *body])
+
+
+def _filled(
+    role: DriverRole, endpoints: Mapping[int, tuple[str, int]], main: list[str], logs: list[str]
+) -> str:
+    """The user's own text with its placeholders filled in."""
+    address, port = role.front
+    values = {
+        "@MAIN@": "\n".join(main),
+        "@LOGS@": "\n    ".join(logs),
+        "@FRONT@": f"{address}:{port}",
+        "@SERVERS@": "\n        ".join(_servers(role, endpoints)),
+    }
+    text = role.template
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
 
 
 def _source(role: DriverRole) -> Iterator[str]:
@@ -94,12 +113,16 @@ def _upstream(role: DriverRole, endpoints: Mapping[int, tuple[str, int]]) -> Ite
         yield f'    hash "{_KEYS[role.key]}"{consistent};'
     elif role.policy in _BALANCE:
         yield f"    {_BALANCE[role.policy]}"
+    yield from (f"    {line}" for line in _servers(role, endpoints))
+    yield "}"
+
+
+def _servers(role: DriverRole, endpoints: Mapping[int, tuple[str, int]]) -> Iterator[str]:
     for backend, (address, port) in sorted(endpoints.items()):
         weight = f" weight={role.weights[backend % len(role.weights)]}" if role.weights else ""
-        yield f"    server {address}:{port}{weight} max_fails=0;"
+        yield f"server {address}:{port}{weight} max_fails=0;"
     if not endpoints:
-        yield f"    {_NOBODY}"
-    yield "}"
+        yield _NOBODY
 
 
 def _server(role: DriverRole) -> Iterator[str]:
