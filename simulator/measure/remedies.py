@@ -16,6 +16,7 @@ from simulator.ports.budget import ports_within
 from simulator.ports.range import PortRange
 from simulator.preflight.hops import TOWARD_A_RELAY, source_of, source_ports
 from simulator.records import Hop
+from simulator.scenario.driver import PORT_MODES
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
 if TYPE_CHECKING:
@@ -138,7 +139,10 @@ def _sooner_back(scenario: Scenario, facts: HopFacts) -> list[tuple[str, Scenari
                 with_part(scenario, "kernel", time_wait=NS_PER_S),
             )
         )
-    if source_of(scenario, facts.hop).ports != "permanent":
+    driver = scenario.balancer.driver
+    modes = PORT_MODES.get(driver) if facts.hop is Hop.BALANCER_BACKEND else None
+    can_name = modes is None or "userspace" in modes
+    if source_of(scenario, facts.hop).ports != "permanent" and can_name:
         found.append(
             (
                 (

@@ -57,6 +57,17 @@ def test_lost_to_time_wait_each_remedy_moves_the_rate(tmp_path: Path) -> None:
         assert after > before
 
 
+@pytest.mark.parametrize(("driver", "can"), [("own", True), ("haproxy", True), ("nginx", False)])
+def test_no_driver_is_told_to_do_what_it_cannot(tmp_path: Path, driver: str, can: bool) -> None:
+    found = remedies(
+        tmp_path,
+        hop_sample(100, time_wait=100),
+        kernel={"port_range": "50000-50099", "time_wait": "60s"},
+        balancer={"driver": driver},
+    )
+    assert ("userspace" in " ".join(found)) is can
+
+
 def test_what_is_as_good_as_it_gets_already_is_not_offered_again(tmp_path: Path) -> None:
     """All ports, ten requests on a connection and a short wait leave three remedies."""
     rate = {"constant": "1000/s"}

@@ -132,14 +132,6 @@ def test_a_second_address_moves_the_wall_away(driver: str, tmp_path: Path) -> No
 
 
 @marked
-def test_one_address_holds_as_many_as_it_has_ports(driver: str, tmp_path: Path) -> None:
-    summary = run(HOLD, driver, tmp_path)
-    assert (summary["attempts"]["ok"], summary["attempts"]["failed"]) == (500, 1)
-    assert summary["attempts"]["errors"] == {NO_PORT: 1}
-    assert hop(summary)["in_use_peak"] == 500
-
-
-@marked
 def test_it_learns_of_backends_that_move(driver: str, tmp_path: Path) -> None:
     summary = run(CHURN, driver, tmp_path)
     assert summary["attempts"]["failed"] <= 2
@@ -199,11 +191,15 @@ OWN = {
 
 
 @marked
-def test_a_configuration_of_ones_own_is_run_and_kept(driver: str, tmp_path: Path) -> None:
+def test_one_address_holds_its_ports_under_a_configuration_of_ones_own_too(
+    driver: str, tmp_path: Path
+) -> None:
     (tmp_path / "own.cfg").write_text(OWN[driver])
     text = HOLD.replace("{{driver: {driver},", "{{driver: {driver}, config: own.cfg,")
     summary = run(text, driver, tmp_path)
+    assert (summary["attempts"]["ok"], summary["attempts"]["failed"]) == (500, 1)
     assert summary["attempts"]["errors"] == {NO_PORT: 1}
+    assert hop(summary)["in_use_peak"] == 500
     (folder,) = (tmp_path / "results" / "asked").iterdir()
     assert (folder / "balancer" / "template").read_text() == OWN[driver]
     assert "@" not in (folder / summary["driver"]["config"]).read_text().replace("fd@", "")
