@@ -31,6 +31,8 @@ _READY_WITHIN_S: Final = 10.0
 _ANSWER_WITHIN_S: Final = 2.0
 #: Picks are read from one line a server: with every so many ticks, and at the end.
 _TICKS_A_PICK: Final = 10
+#: So many lines are cheap enough to be read with every tick, which tells when backends moved.
+_FEW_SERVERS: Final = 256
 _REFUSED: Final = errno.ECONNREFUSED
 #: Commands of one line must fit its buffer.
 _COMMANDS_AT_ONCE: Final = 16
@@ -158,7 +160,9 @@ class HaproxyBalancer(ForeignBalancer):
 
     def own_counters(self, *, last: bool = False) -> Message:
         """What `show stat` says, as sums over its proxies (`foreign.ForeignBalancer`)."""
-        with_servers = last or self._settings.moves or self._ticks % _TICKS_A_PICK == 0
+        role = self._settings
+        often = role.moves and role.backends * max(1, len(role.sources)) <= _FEW_SERVERS
+        with_servers = last or often or self._ticks % _TICKS_A_PICK == 0
         self._ticks += 1
         try:
             rows = statistics(ask(f"show stat -1 {7 if with_servers else 3} -1"))
