@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from simulator.cli.explain import command
+from simulator.kernel.peers import look_for
 from simulator.scenario.load import load_text
 from simulator.traffic.plan import make_plan
 from tests.support.command import SCENARIOS, portchurn, write_scenario
@@ -33,6 +34,14 @@ def test_it_says_what_is_created_needed_and_hit(file: Path) -> None:
         assert f"\n{word}" in done.out
     assert "999 ports / (500ms TIME_WAIT + 0ns open) = 1,998/s" in done.out
     assert "1 client process, source ports by userspace from 16 addresses" in done.out
+
+
+@pytest.mark.haproxy
+def test_a_foreign_balancer_is_named_with_its_version_or_with_what_is_missing(file: Path) -> None:
+    peer = look_for("haproxy")
+    done = portchurn("explain", file, "--set", "balancer.driver=haproxy")
+    assert done.code == (3 if peer.missing else 0)
+    assert (peer.missing or f"haproxy {peer.version} with 1 thread, policy round-robin") in done.out
 
 
 @pytest.mark.parametrize("scenario", FILES, ids=lambda path: path.stem)
