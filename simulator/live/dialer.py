@@ -48,7 +48,7 @@ from simulator.kernel.sockets import (
     STREAM,
     port_range_option,
 )
-from simulator.ports.selection import (
+from simulator.ports.selection.free_list import (
     FreePorts,
     RandomFreePorts,
     SequentialFreePorts,

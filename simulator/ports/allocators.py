@@ -13,8 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from simulator.ports.lease import kernel_candidates, permanent_candidates, random_candidates
+from simulator.ports.lease import kernel_candidates
 from simulator.ports.range import DYNAMIC, USER, PortRange
+from simulator.ports.selection.walks import (
+    RandomSteps,
+    permanent_candidates,
+    random_candidates,
+    redraws,
+)
 from simulator.seeds import pure_random
 
 if TYPE_CHECKING:
@@ -24,8 +30,6 @@ NOMAD: Final = PortRange(20000, 32000)
 NODE_PORT: Final = PortRange(30000, 32767)
 #: Tries of Nomad's scheduler before it scans.
 NOMAD_TRIES: Final = 20
-#: N of algorithm 5: "a value of 500 is a good trade-off" (RFC 6056 section 3.3.5).
-LARGEST_INCREMENT: Final = 500
 #: How often bind() to port 0 is asked again when what it gave must not be used yet.
 _KERNEL_TRIES: Final = 64
 
@@ -101,7 +105,7 @@ class _Stateless:
         if self._name == "random-start":
             yield from permanent_candidates(ports, draw(len(ports)))
         elif self._name == "random-retry":
-            yield from (ports.first + draw(len(ports)) for _ in range(len(ports)))
+            yield from redraws(ports, draw)
         elif self._name == "nomad":
             yield from nomad_candidates(ports, draw)
         elif self._name == "nodeport":
@@ -173,17 +177,12 @@ class _RandomIncrements:
     """RFC 6056 algorithm 5: each candidate lies 1 to N after the one before, wherever it was."""
 
     def __init__(self, ports: PortRange, seed: int) -> None:
-        self._ports = ports
-        self._draw = pure_random(seed, "listener", "increments").randrange
-        self._last = self._draw(len(ports))
+        self._steps = RandomSteps(ports, pure_random(seed, "listener", "increments").randrange)
 
     def candidates(self, backend: int, generation: int) -> Iterator[int]:
         """As many candidates as there are ports, as the algorithm has it."""
         del backend, generation  # one walk for all
-        size = len(self._ports)
-        for _ in range(size):
-            self._last = (self._last + self._draw(min(LARGEST_INCREMENT, size)) + 1) % size
-            yield self._ports.first + self._last
+        yield from self._steps.candidates()
 
     def taken(self, backend: int, port: int) -> None:
         """The walk goes on from where it stands."""

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from simulator.ports.range import PortRange
-    from simulator.seeds import Random
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -68,24 +65,6 @@ def _end(lease: Lease) -> float:
 def kernel_candidates() -> Iterator[int]:
     """Port 0: the kernel picks in bind()."""
     yield 0
-
-
-def random_candidates(ports: PortRange, generator: Random) -> Iterator[int]:
-    """All ports of the range, each once, in uniformly random order (RFC 6056 section 3.3.2).
-
-    A lazy Fisher-Yates shuffle: O(1) memory for each candidate actually tried.
-    """
-    moved: dict[int, int] = {}
-    for left in range(len(ports), 0, -1):
-        pick = generator.randrange(left)
-        yield ports.first + moved.get(pick, pick)
-        moved[pick] = moved.get(left - 1, left - 1)
-
-
-def permanent_candidates(ports: PortRange, index: int) -> Iterator[int]:
-    """The index-th port of the range, then those after it, each once, with wrap."""
-    for step in range(len(ports)):
-        yield ports.first + (index + step) % len(ports)
 
 
 def lost_races(history: Sequence[Lease]) -> int:

@@ -8,7 +8,6 @@ already held always fails it.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from dataclasses import replace
 from math import inf
 
@@ -16,17 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from scipy import stats
 
 from simulator.ports.lease import (
     Lease,
     kernel_candidates,
     lost_races,
     overlaps,
-    permanent_candidates,
-    random_candidates,
 )
 from simulator.ports.range import PortRange
+from simulator.ports.selection.walks import random_candidates
 from simulator.seeds import pure_random
 
 
@@ -126,47 +123,6 @@ def test_lost_races_are_summed() -> None:
 
 
 # Candidates.
-
-small_ranges = st.tuples(st.integers(1, 65000), st.integers(0, 300)).map(
-    lambda one: PortRange(one[0], one[0] + one[1])
-)
-
-
-@given(ports=small_ranges, seed=st.integers(0, 1000))
-def test_random_candidates_are_a_permutation_of_the_range(ports: PortRange, seed: int) -> None:
-    found = list(random_candidates(ports, pure_random(seed, "test")))
-    assert sorted(found) == list(range(ports.first, ports.last + 1))
-
-
-def test_all_orders_of_a_small_range_are_equally_likely() -> None:
-    drawn = 24 * 500
-    stream = pure_random(20_260, "orders")
-    ports = PortRange(50_000, 50_003)
-    orders = Counter(tuple(random_candidates(ports, stream)) for _ in range(drawn))
-    assert len(orders) == 24
-    assert stats.chisquare(list(orders.values())).pvalue > 1e-3
-
-
-def test_every_port_is_equally_likely_at_every_turn() -> None:
-    stream = pure_random(20_261, "turns")
-    ports = PortRange(49_152, 49_171)
-    counts = [Counter[int]() for _ in range(20)]
-    for _ in range(4_000):
-        for turn, port in enumerate(random_candidates(ports, stream)):
-            counts[turn][port] += 1
-    for turn in (0, 1, 10, 19):
-        assert stats.chisquare(list(counts[turn].values())).pvalue > 1e-4, turn
-
-
-@given(ports=small_ranges, index=st.integers(0, 100_000))
-def test_permanent_candidates_begin_at_ones_own_port_and_wrap(ports: PortRange, index: int) -> None:
-    found = list(permanent_candidates(ports, index))
-    assert found[0] == ports.first + index % len(ports)
-    assert sorted(found) == list(range(ports.first, ports.last + 1))
-    assert all(
-        (after - before) % len(ports) == 1 % len(ports)
-        for before, after in itertools.pairwise(found)
-    )
 
 
 def test_the_kernel_is_asked_once() -> None:

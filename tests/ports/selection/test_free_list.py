@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.ports.range import PortRange
-from simulator.ports.selection import (
+from simulator.ports.selection.free_list import (
     NO_PORT_LEFT,
     FreePorts,
     RandomFreePorts,

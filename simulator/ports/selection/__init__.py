@@ -1,0 +1,1 @@
+"""Which source port is taken next: every algorithm that systems use, pure and seeded."""
