@@ -35,6 +35,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "Say what this machine can do, and how to mend what it cannot."),
     "clean": ("clean", "Remove what dead runs left behind, and only that."),
     "bench": ("bench", "Measure portchurn beside its peers."),
+    "arena": ("arena", "Let algorithms of port selection play the same connections."),
 }
 
 

@@ -7,11 +7,11 @@ hundreds (RFC 7422), cloud NATs lend each machine a fixed block (one block of 64
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 from simulator.ports.range import PortRange
-from simulator.ports.selection.selector import NO_PORT, Asked, Pick
+from simulator.ports.selection.selector import NO_PORT, Asked, Pick, first_free
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -23,8 +23,8 @@ BLOCK: Final = 8
 class Blocks:
     """Blocks on demand; of idle blocks an owner keeps one.
 
-    The newest block is looked at first. The block that was free for longest is lent next; ports
-    left over at the end of the range are never lent.
+    The newest block with room is looked at first; passing a full one costs nothing. The block that
+    was free for longest is lent next; ports left over at the end of the range are never lent.
 
     Args:
         size: ports of a block.
@@ -46,36 +46,45 @@ class Blocks:
         self._size = size
         self._free = deque(PortRange(start, start + size - 1) for start in starts)
         self._lent: dict[int, list[PortRange]] = {}
-        self._used: dict[PortRange, int] = {}
+        # Connections on each block, by destination: full for one of them, it may serve the next.
+        self._used: dict[PortRange, Counter[str | int]] = {}
 
     def pick(self, asked: Asked, in_use: Container[int]) -> Pick:
         """A free port of the owner's blocks; a new block when there is none."""
         lent = self._lent.setdefault(asked.owner, [])
         probes = 0
         for block in reversed(lent):
-            for port in range(block.first, block.last + 1):
-                probes += 1
-                if port not in in_use:
-                    self._used[block] += 1
+            if self._used[block][asked.destination] < self._size:
+                port, looked_at = self._pick_within(block, asked, in_use)
+                probes += looked_at
+                if port != NO_PORT:
                     return Pick(port, probes)
         while self._free and (self._most is None or len(lent) < self._most):
             block = self._free.popleft()
             lent.append(block)
             self.grants += 1
-            self._used[block] = 0
-            for port in range(block.first, block.last + 1):
-                probes += 1
-                if port not in in_use:
-                    self._used[block] = 1
-                    return Pick(port, probes)
+            self._used[block] = Counter()
+            port, looked_at = self._pick_within(block, asked, in_use)
+            probes += looked_at
+            if port != NO_PORT:
+                return Pick(port, probes)
         return Pick(NO_PORT, probes)
+
+    def _pick_within(self, block: PortRange, asked: Asked, in_use: Container[int]) -> Pick:
+        found = first_free(range(block.first, block.last + 1), in_use)
+        if found.port != NO_PORT:
+            self._used[block][asked.destination] += 1
+        return found
 
     def give_back(self, asked: Asked, port: int) -> None:
         """With its last port a block goes back, unless it is the owner's only one."""
         start = port - (port - self._first) % self._size
         block = PortRange(start, start + self._size - 1)
-        self._used[block] -= 1
+        used = self._used[block]
+        used[asked.destination] -= 1
+        if not used[asked.destination]:
+            del used[asked.destination]
         lent = self._lent[asked.owner]
-        if not self._used[block] and len(lent) > 1:
+        if not used and len(lent) > 1:
             lent.remove(block)
             self._free.append(block)
