@@ -107,5 +107,4 @@ def algorithms_markdown(algorithms: Sequence[Algorithm]) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    escaped = (cell.replace("_", "\\_") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(cells)} |"

@@ -84,4 +84,4 @@ def test_the_list_names_every_algorithm_with_its_source() -> None:
     text = algorithms_markdown(ALGORITHMS)
     assert len(text.splitlines()) == 2 + len(ALGORITHMS)
     assert "| linux-bind |" in text
-    assert "inet\\_csk\\_find\\_open\\_port" in text
+    assert "inet_csk_find_open_port" in text
