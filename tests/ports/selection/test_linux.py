@@ -30,6 +30,7 @@ from simulator.ports.selection.linux import (
 )
 from simulator.ports.selection.selector import NO_PORT, Asked, Selector
 from simulator.records import Call
+from simulator.seeds import pure_random
 from tests.support.namespace import in_namespace, write_sysctl
 
 PORTS = PortRange(40_000, 40_199)
@@ -48,25 +49,34 @@ def fill(made: Selector, asked: Asked = SERVER) -> tuple[list[int], list[int]]:
     return ports, probes
 
 
-def possible(ports: PortRange, trace: list[int], stride: int) -> int:
-    """How many picks of a trace of connect() the model could have made; all of them if it can.
+def possible(
+    ports: PortRange, trace: list[int], stride: int, extra_steps: int = EXTRA_STEPS
+) -> int:
+    """How many steps of a trace of connect() the model could have made; all of them if it can.
 
-    No connection of the trace ends.
+    Args:
+        ports: the range.
+        trace: each port taken toward one destination, and with a minus each that became free.
+        stride: of the model.
+        extra_steps: of the model, 0 to one less than this.
     """
     size = usable_size(ports, stride)
     starts = set(range(0, size, stride))
     in_use = set[int]()
-    for turn, taken in enumerate(trace):
+    for turn, port in enumerate(trace):
+        if port < 0:
+            in_use.remove(-port)
+            continue
         following = set()
         for start in starts:
-            walked = _walked(ports, start, stride, in_use, taken)
+            walked = _walked(ports, start, stride, in_use, port)
             if walked is not None:
-                for extra in range(0, EXTRA_STEPS * stride, stride):
+                for extra in range(0, extra_steps * stride, stride):
                     following.add((start + max(walked, extra) + stride) % size)
         if not following:
             return turn
         starts = following
-        in_use.add(taken)
+        in_use.add(port)
     return len(trace)
 
 
@@ -176,6 +186,27 @@ def connect_trace(mode: Mode, ports: PortRange) -> tuple[list[int], int, int]:
     return trace, dialer.last_call, dialer.last_error
 
 
+def churn_trace(ports: PortRange, seed: int) -> list[list[int]]:
+    """Connects and resets toward two destinations in turn, as a trace for each of them."""
+    write_sysctl("ip_local_port_range", f"{ports.first} {ports.last}")
+    dialer = KernelDialer("kernel", ())
+    draw = pure_random(seed, "churn").randrange
+    listeners = [open_listener("127.3.0.1", port, backlog=4096) for port in (1500, 1501)]
+    known = [dialer.destination(*listener.getsockname()) for listener in listeners]
+    traces: list[list[int]] = [[], []]
+    held: list[list[int]] = [[], []]
+    for turn in range(1_200):
+        side = turn % 2
+        if len(held[side]) > draw(2 * len(ports)):
+            fd = held[side].pop(draw(len(held[side])))
+            traces[side].append(-dialer.local_port(fd))
+            dialer.reset(fd)
+        elif (fd := dialer.dial(known[side])) != FAILED:
+            held[side].append(fd)
+            traces[side].append(dialer.local_port(fd))
+    return traces
+
+
 def bind_trace(ports: PortRange, reuse: int) -> tuple[list[int], int]:
     """Ports that bind() to port 0 gave until it had none, and its errno."""
     write_sysctl("ip_local_port_range", f"{ports.first} {ports.last}")
@@ -205,6 +236,22 @@ def test_the_kernels_connects_are_picks_that_the_model_could_have_made(
             break  # else the epoch changed in the middle: once in some thousand runs
     else:
         pytest.fail(f"the model cannot make this trace: {trace}")
+
+
+@pytest.mark.namespace
+def test_the_kernel_counts_for_each_destination_and_takes_up_what_came_free() -> None:
+    # Two destinations in turn: with one counter for both, as in algorithm 3, each would see the
+    # other's steps in its own.
+    for seed in range(3):
+        traces = in_namespace(churn_trace, PORTS, seed)
+        assert all(len(trace) > 300 for trace in traces)
+        assert any(port < 0 for port in traces[0])
+        if all(possible(PORTS, trace, 2) == len(trace) for trace in traces):
+            break  # else the epoch changed in the middle
+    else:
+        pytest.fail(f"the model cannot make these traces: {traces}")
+    # A model that is off by one step in the longest of its random steps is found out.
+    assert possible(PORTS, traces[0], 2, extra_steps=EXTRA_STEPS - 1) < 200
 
 
 @pytest.mark.namespace
