@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,13 @@ Curves = dict[str, list[tuple[float, float]]]
     metavar="NAME",
     help="Only this one; may be repeated. All without it.",
 )
+@click.option(
+    "--seeds",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Play so many seeds from --seed on, and show medians.",
+)
 @click.option("--list", "listed", is_flag=True, help="Say what there is, and play nothing.")
 @click.option(
     "--plot",
@@ -80,6 +87,7 @@ Curves = dict[str, list[tuple[float, float]]]
 def command(
     *,
     names: tuple[str, ...],
+    seeds: int,
     listed: bool,
     plot: Path | None,
     output: str,
@@ -89,6 +97,7 @@ def command(
 
     Pure arithmetic: no socket is opened. Columns are explained in docs/port-selection.md.
     """
+    from simulator.ports.arena_score import middle
     from simulator.report.arena_text import algorithms_markdown, scores_markdown, scores_text
 
     chosen = _chosen(names)
@@ -96,15 +105,22 @@ def command(
         click.echo(algorithms_markdown(chosen), nl=False)
         return EXIT_OK
     game = _game(**asked)
-    scores, curves = _play_all(chosen, game)
+    if game.is_short:
+        click.echo(
+            f"Few connections for {len(game.ports):,} ports: take --connections "
+            f"{10 * len(game.ports)} or so, or ports come back too seldom to compare.",
+            err=True,
+        )
+    games, curves = _play_all(chosen, [replace(game, seed=game.seed + n) for n in range(seeds)])
+    scores = [middle(played) for played in games]
     if plot is not None:
         _draw(plot, game, curves)
     if output == "json":
-        click.echo(json.dumps(_as_json(game, scores, curves), indent=2))
+        click.echo(json.dumps(_as_json(game, games, curves), indent=2))
     elif output == "markdown":
-        click.echo(scores_markdown(game, scores), nl=False)
+        click.echo(scores_markdown(game, scores, seeds), nl=False)
     else:
-        click.echo(scores_text(game, scores), nl=False)
+        click.echo(scores_text(game, scores, seeds), nl=False)
     return EXIT_OK
 
 
@@ -163,19 +179,21 @@ def _seconds(option: str, text: str) -> float:
         raise UsageError(f"{option} {text}: {error}") from None
 
 
-def _play_all(chosen: list[Algorithm], game: Game) -> tuple[list[Score], Curves]:
-    """Scores in the order asked for, and each one's cost by occupancy."""
+def _play_all(chosen: list[Algorithm], games: list[Game]) -> tuple[list[list[Score]], Curves]:
+    """Each algorithm's scores, a game each, and its cost by occupancy under the first seed."""
     from simulator.ports.arena import fill, play, stream
     from simulator.ports.arena_score import score
 
-    connections = stream(game)
-    scores: list[Score] = []
+    streams = [stream(game) for game in games]
+    scores: list[list[Score]] = []
     curves: Curves = {}
     for number, one in enumerate(chosen, 1):
         click.echo(f"{number}/{len(chosen)} {one.name}", err=True)
-        played, full = play(one, game, connections), fill(one, game)
-        scores.append(score(one.name, one.scope, game, connections, played, full))
-        curves[one.name] = full.curve()
+        scores.append([])
+        for game, connections in zip(games, streams, strict=True):
+            played, full = play(one, game, connections), fill(one, game)
+            scores[-1].append(score(one.name, one.scope, game, connections, played, full))
+            curves.setdefault(one.name, full.curve())
     return scores, curves
 
 
@@ -189,9 +207,20 @@ def _draw(path: Path, game: Game, curves: Curves) -> None:
         raise UsageError(f"--plot {path}: {error.strerror}") from None
 
 
-def _as_json(game: Game, scores: list[Score], curves: Curves) -> dict[str, Any]:
+def _as_json(game: Game, games: list[list[Score]], curves: Curves) -> dict[str, Any]:
+    """Medians of all seeds, and what each seed gave."""
+    from simulator.ports.arena_score import middle
+
     return {
         "schema": "portchurn.arena/1",
         "game": {**asdict(game), "ports": str(game.ports), "rate_per_s": game.rate_per_s},
-        "scores": [{**asdict(one), "probes_by_occupancy": curves[one.name]} for one in scores],
+        "seeds": [game.seed + number for number in range(len(games[0]))],
+        "scores": [
+            {
+                **asdict(middle(played)),
+                "probes_by_occupancy": curves[played[0].name],
+                "by_seed": [asdict(one) for one in played],
+            }
+            for played in games
+        ],
     }

@@ -61,6 +61,11 @@ class Game:
         """Connections for each second that give the load (Little's law)."""
         return self.load * len(self.ports) / (self.lifetime_s + self.time_wait_s)
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it ends before the range is at its load, and each port was used a few times."""
+        return self.connections < 4 * len(self.ports)
+
 
 class Connection(NamedTuple):
     """One connection of the stream.

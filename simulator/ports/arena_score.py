@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from dataclasses import dataclass
-from statistics import fmean, median
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, fields, replace
+from statistics import fmean, median, median_low
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.ports.selection.selector import NO_PORT
 
@@ -98,6 +98,23 @@ def score(
         guessed_own=_share(own),
         guessed_other=_share([other]),
     )
+
+
+def middle(scores: Sequence[Score]) -> Score:
+    """The median of each measure of one algorithm's games under several seeds.
+
+    Of whole numbers the lower of two in the middle; games where a measure has no value are left
+    out of it, and where none has one the median has none.
+    """
+    if len(scores) == 1:
+        return scores[0]
+    found: dict[str, Any] = {}
+    for field in fields(Score):
+        values = [getattr(one, field.name) for one in scores]
+        told = [value for value in values if value is not None]
+        whole = told and not isinstance(told[0], float)
+        found[field.name] = (median_low if whole else median)(told) if told else None
+    return replace(scores[0], **found)
 
 
 def unevenness(counts: Sequence[int]) -> float:

@@ -31,15 +31,16 @@ HEADS: Final = (
 )
 
 
-def game_line(game: Game) -> str:
-    """What was played, in a sentence."""
+def game_line(game: Game, seeds: int = 1) -> str:
+    """What was played, in a sentence; of several seeds, how many there were."""
+    seed = f"seed {game.seed}" if seeds == 1 else f"medians of {seeds} seeds from {game.seed} on"
     return (
         f"{format_count(game.connections)} connections at {game.rate_per_s:,.0f}/s toward "
         f"{game.destinations} destination{'s' * (game.destinations > 1)}, ports {game.ports} "
         f"({format_count(len(game.ports))}), {game.load:.0%} of them busy in the mean: lifetime "
         f"{game.lifetime_s:g} s, TIME_WAIT {game.time_wait_s:g} s; memory {game.memory_s:g} s; an "
         f"outsider sees every {_ordinal(game.every)} port and guesses within "
-        f"{game.window}; seed {game.seed}."
+        f"{game.window}; {seed}."
     )
 
 
@@ -74,11 +75,11 @@ def _percent(share: float | None) -> str:
     return DASH if share is None else f"{share:.1%}"
 
 
-def scores_text(game: Game, scores: Sequence[Score]) -> str:
+def scores_text(game: Game, scores: Sequence[Score], seeds: int = 1) -> str:
     """The table for a terminal; ends in a line break."""
     table = [list(HEADS), *rows(scores)]
     widths = [max(len(line[column]) for line in table) for column in range(len(HEADS))]
-    lines = [game_line(game), ""]
+    lines = [game_line(game, seeds), ""]
     for line in table:
         cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
         cells[0] = line[0].ljust(widths[0])
@@ -86,9 +87,9 @@ def scores_text(game: Game, scores: Sequence[Score]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def scores_markdown(game: Game, scores: Sequence[Score]) -> str:
+def scores_markdown(game: Game, scores: Sequence[Score], seeds: int = 1) -> str:
     """The table for a page; ends in a line break."""
-    lines = [game_line(game), "", _line(HEADS)]
+    lines = [game_line(game, seeds), "", _line(HEADS)]
     lines.append(_line(["---", "---", *("---:" for _ in HEADS[2:])]))
     lines += [_line(cells) for cells in rows(scores)]
     return "\n".join(lines) + "\n"

@@ -76,3 +76,20 @@ def test_what_cannot_be_played_is_answered_with_what_would_be_right(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         call(*arguments)
+
+
+def test_several_seeds_are_told_one_by_one_and_by_their_median() -> None:
+    chosen = ("--algorithm", "simple-random", "--output")
+    answer = json.loads(call(*chosen, "json", "--seed", "5", "--seeds", "3").stdout)
+    assert answer["seeds"] == [5, 6, 7]
+    (scored,) = answer["scores"]
+    means = [one["probes_mean"] for one in scored["by_seed"]]
+    assert len(set(means)) == 3
+    assert scored["probes_mean"] == sorted(means)[1]
+    assert "medians of 3 seeds from 1 on" in call(*chosen, "text", "--seeds", "3").stdout
+
+
+def test_a_game_too_short_to_fill_the_range_says_so() -> None:
+    assert "take --connections 2000 or so" in call("--algorithm", "haproxy").stderr
+    long = call("--algorithm", "haproxy", "--connections", "800")
+    assert "take" not in long.stderr

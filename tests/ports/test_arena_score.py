@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.ports.arena import Connection, Filling, Game, Play
-from simulator.ports.arena_score import gini, guesses, returns, score, unevenness
+from simulator.ports.arena_score import gini, guesses, middle, returns, score, unevenness
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
 
@@ -85,3 +85,20 @@ def test_of_no_picks_there_is_no_share() -> None:
     found = score("x", "port", game, [connection(0.0)], Play([0], [4], 0), Filling(4, []))
     assert (found.remembered, found.guessed_own, found.guessed_other) == (None, None, None)
     assert (found.returns_min, found.returns_median, found.full_at) == (None, None, 0.0)
+
+
+def test_of_several_seeds_each_measure_has_its_own_median() -> None:
+    game = Game(ports=PortRange(10, 13))
+    made = [connection(0.0), connection(5.0)]
+    found = [
+        score("x", "port", game, made, Play(ports, probes, 0), Filling(4, [1] * probes[0]))
+        for ports, probes in (([10, 10], [1, 1]), ([10, 11], [4, 4]), ([0, 0], [3, 3]))
+    ]
+    both = middle(found)
+    assert (both.name, both.scope) == ("x", "port")
+    assert (both.probes_mean, both.probes_p99, both.failed) == (3.0, 3, 0)
+    assert both.full_at == 0.75
+    assert both.returns_min == 1  # only the first game has one
+    assert middle(found[2:]).remembered is None
+    assert middle([found[2], found[2]]).guessed_own is None
+    assert middle([found[0], found[1]]).failed == 0

@@ -19,6 +19,7 @@ from simulator.ports.selection.bsd import (
     NextPort,
 )
 from simulator.ports.selection.linux import LinuxBind, LinuxConnect
+from simulator.ports.selection.linux_udp import LinuxUdp
 from simulator.ports.selection.lists import PortRing, RandomList
 from simulator.ports.selection.netfilter import NatPorts
 from simulator.ports.selection.rfc6056 import (
@@ -146,6 +147,15 @@ ALGORITHMS: Final = (
         cost="a busy run to u = 1/2, then N/2 and more",
         source="linux, net/ipv4/inet_connection_sock.c (inet_csk_find_open_port)",
         make=LinuxBind,
+        scope="port",
+    ),
+    Algorithm(
+        name="linux-udp",
+        used_by="Linux, UDP",
+        state="none",
+        cost=_WALK,
+        source="linux, net/ipv4/udp.c (udp_lib_get_port)",
+        make=LinuxUdp,
         scope="port",
     ),
     Algorithm(
