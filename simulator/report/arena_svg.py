@@ -80,7 +80,7 @@ def _curves(curves: Mapping[str, Sequence[tuple[float, float]]], decades: int) -
         path = " ".join(f"{_x(x):.1f},{_y(y, decades):.1f}" for x, y in points)
         yield f'<polyline points="{path}" fill="none" stroke-width="1.8" {style[name]}/>'
     names = sorted(drawn, key=lambda one: (-drawn[one][-1][1], one))
-    x = _x(1) + 10
+    x = _x(1) + 26
     for name, y in zip(
         names, _spread([_y(drawn[one][-1][1], decades) for one in names]), strict=True
     ):
