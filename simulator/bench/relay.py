@@ -13,15 +13,15 @@ same closed loop as hard as it goes.
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator import __version__
-from simulator.bench import haproxy
+from simulator.bench import haproxy, rows
+from simulator.bench.rows import Row, order_of
 from simulator.bench.yard import RoundPlan, RoundResult
 from simulator.errors import RunFailed
 
@@ -43,41 +43,6 @@ _METRICS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One metric of one subject over all rounds.
-
-    Attributes:
-        bench: always ``relay``.
-        subject: what was measured.
-        version: its own version, None when it is not installed.
-        metric: ``cpu``, ``cpu-user``, ``cpu-system`` or ``errors``.
-        unit: unit of the values.
-        median: the middle value; None when there is none, like all that follow.
-        low: the lowest.
-        high: the highest.
-        n: rounds.
-        against: the subject of the ratio.
-        ratio: middle one of the ratios formed in each round.
-        ratio_low: the lowest of them.
-        ratio_high: the highest of them.
-    """
-
-    bench: str
-    subject: str
-    version: str | None
-    metric: str
-    unit: str
-    median: float | None
-    low: float | None
-    high: float | None
-    n: int
-    against: str
-    ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
-
-
 def versions() -> dict[str, str | None]:
     """The version of each subject, None for one that is not installed."""
     binary = haproxy.find()
@@ -86,12 +51,6 @@ def versions() -> dict[str, str | None]:
         HAPROXY: haproxy.version(binary) if binary else None,
         UVLOOP: metadata.version("uvloop"),
     }
-
-
-def order_of(round_number: int, subjects: Sequence[str]) -> list[str]:
-    """The subjects of one round; each comes first as often as the others."""
-    first = round_number % len(subjects)
-    return [*subjects[first:], *subjects[:first]]
 
 
 def run_rounds(
@@ -144,48 +103,26 @@ def summarise(
     results: Mapping[str, Sequence[RoundResult]], version_of: Mapping[str, str | None]
 ) -> list[Row]:
     """Rows for each subject and metric; one that is not installed has rows without values."""
-    rows = []
-    for subject, version in version_of.items():
-        for metric, (unit, field) in _METRICS.items():
-            values = [float(getattr(one, field)) for one in results.get(subject, ())]
-            base = [float(getattr(one, field)) for one in results.get(HAPROXY, ())]
-            ratios = [
-                value / other for value, other in zip(values, base, strict=False) if other > 0
-            ]
-            rows.append(
-                Row(
-                    bench="relay",
-                    subject=subject,
-                    version=version,
-                    metric=metric,
-                    unit=unit,
-                    median=statistics.median(values) if values else None,
-                    low=min(values, default=None),
-                    high=max(values, default=None),
-                    n=len(values),
-                    against=HAPROXY,
-                    ratio=statistics.median(ratios) if ratios else None,
-                    ratio_low=min(ratios, default=None),
-                    ratio_high=max(ratios, default=None),
-                )
-            )
-    return rows
+    values = {
+        subject: [
+            {metric: getattr(one, field) for metric, (_, field) in _METRICS.items()}
+            for one in rounds
+        ]
+        for subject, rounds in results.items()
+    }
+    units = {metric: unit for metric, (unit, _) in _METRICS.items()}
+    return rows.summarise("relay", values, version_of, units, HAPROXY)
 
 
-def has_errors(rows: Sequence[Row]) -> bool:
-    """Whether any round had a failed connection; then nothing here is worth comparing."""
-    return any(row.metric == "errors" and (row.high or 0) > 0 for row in rows)
-
-
-def table(rows: Sequence[Row]) -> str:
+def table(found: Sequence[Row]) -> str:
     """The rows for the screen: one line a subject."""
-    by_key = {(row.subject, row.metric): row for row in rows}
+    by_key = {(row.subject, row.metric): row for row in found}
     heading = (
         f"{'CPU for one connection':26}{'median':>9}{'min':>8}{'max':>8}"
         f"{'user':>8}{'kernel':>8}   {'against haproxy (min-max)':26}{'errors':>7}"
     )
     lines = [heading]
-    for subject in dict.fromkeys(row.subject for row in rows):
+    for subject in dict.fromkeys(row.subject for row in found):
         cpu = by_key[subject, "cpu"]
         name = f"{subject} {cpu.version}" if cpu.version else f"{subject}: not installed"
         if cpu.median is None or cpu.low is None or cpu.high is None:

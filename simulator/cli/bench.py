@@ -38,7 +38,8 @@ def relay(rounds: int, seconds: float, at_once: int, output: str) -> int:
     Each is measured in a fresh network namespace, on one core, by the same closed loop of short
     connections (connect, 64 bytes each way, the client closes).
     """
-    from simulator.bench.relay import has_errors, run_rounds, summarise, table, versions
+    from simulator.bench.relay import run_rounds, summarise, table, versions
+    from simulator.bench.rows import has_errors
 
     version_of = versions()
     installed = [subject for subject, version in version_of.items() if version is not None]

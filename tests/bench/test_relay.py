@@ -11,13 +11,12 @@ from simulator.bench.relay import (
     OWN,
     SUBJECTS,
     UVLOOP,
-    has_errors,
-    order_of,
     run_rounds,
     summarise,
     table,
     versions,
 )
+from simulator.bench.rows import has_errors, order_of
 from simulator.bench.yard import RoundResult
 from simulator.errors import RunFailed
 
