@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from simulator.errors import EXIT_NOT_VALID, EXIT_OK
+from simulator.cli.bench_suite import VERBS, BenchGroup, finish
 
 
-@click.group("bench")
+@click.group("bench", cls=BenchGroup)
 def command() -> None:
     """Measure portchurn beside its peers."""
 
@@ -32,33 +32,35 @@ def command() -> None:
     help="Connections under way at any time.",
 )
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def relay(rounds: int, seconds: float, at_once: int, output: str) -> int:
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that keeps the benches.",
+)
+def relay(rounds: int, seconds: float, at_once: int, output: str, results: Path) -> int:
     """CPU of one relayed connection: our relay, HAProxy, a plain uvloop relay.
 
     Each is measured in a fresh network namespace, on one core, by the same closed loop of short
     connections (connect, 64 bytes each way, the client closes).
     """
     from simulator.bench.relay import run_rounds, summarise, table, versions
-    from simulator.bench.rows import has_errors
 
     version_of = versions()
     installed = [subject for subject, version in version_of.items() if version is not None]
-    results = run_rounds(
+    found = run_rounds(
         installed,
         rounds=rounds,
         seconds=seconds,
         at_once=at_once,
         tell=lambda line: click.echo(line, err=True),
     )
-    rows = summarise(results, version_of)
-    if output == "json":
-        for row in rows:
-            click.echo(json.dumps(asdict(row)))
-    else:
-        click.echo(table(rows))
-    if has_errors(rows):
-        click.echo(
-            "Not valid: connections failed, so the subjects did not do the same work.", err=True
-        )
-        return EXIT_NOT_VALID
-    return EXIT_OK
+    rows = summarise(found, version_of)
+    kept = {subject: [asdict(one) for one in each] for subject, each in found.items()}
+    options = {"rounds": rounds, "seconds": seconds, "at-once": at_once}
+    return finish("relay", rows, table(rows), kept, options, output, results)
+
+
+for _verb in VERBS:
+    command.add_command(_verb)

@@ -24,6 +24,8 @@ SUMMARY: Final = "summary.json"
 SCENARIO: Final = "scenario.yaml"
 PLAN: Final = "plan"
 CONNECTIONS: Final = "connections"
+#: In the folder of a bench, and never in that of a run.
+BENCH_ROWS: Final = "rows.json"
 LATEST: Final = "latest"
 MANIFEST_SCHEMA: Final = "portchurn.run/1"
 LINE_STREAMS: Final = ("samples", "roles", "leases", "events")

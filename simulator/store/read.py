@@ -32,6 +32,7 @@ from simulator.records import (
 from simulator.scenario.schema import MAX_CONNECTIONS, Scenario
 from simulator.store import owner
 from simulator.store.layout import (
+    BENCH_ROWS,
     CONNECTIONS,
     LATEST,
     MANIFEST,
@@ -325,7 +326,11 @@ def entry(folder: Path) -> Entry:
 def _folders(root: Path) -> Iterator[Path]:
     for scenario in _subfolders(root):
         if is_slug(scenario.name):
-            yield from (run for run in _subfolders(scenario) if is_run_id(run.name))
+            yield from (
+                run
+                for run in _subfolders(scenario)
+                if is_run_id(run.name) and not (run / BENCH_ROWS).exists()
+            )
 
 
 def _subfolders(folder: Path) -> list[Path]:

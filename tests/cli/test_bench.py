@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from simulator.bench import haproxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def portchurn(*words: str) -> subprocess.CompletedProcess[str]:
@@ -24,8 +27,19 @@ def portchurn(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.namespace
 @pytest.mark.slow
-def test_json_is_one_row_for_each_subject_and_metric() -> None:
-    done = portchurn("bench", "relay", "--rounds", "1", "--seconds", "0.3", "--output", "json")
+def test_json_is_one_row_for_each_subject_and_metric(tmp_path: Path) -> None:
+    done = portchurn(
+        "bench",
+        "relay",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.3",
+        "--output",
+        "json",
+        "--results",
+        str(tmp_path),
+    )
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     assert len({(row["subject"], row["metric"]) for row in rows}) == len(rows) == 12
