@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 #: older than the others and has a frame of its own.
 BENCHES: Final[dict[str, str]] = {
     "connect": "Does connect() get slow while a range fills? Userspace ports, kernel's choice.",
+    "generator": "New connections a second on one core, and CPU for each: ours, wrk, ab.",
     "spawn": "How long until 1,000 and 16,384 backends listen and are registered?",
     "start": "How long from the command to its first connection, or its help?",
 }

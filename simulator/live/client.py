@@ -62,9 +62,16 @@ SENDS_PER_WAKEUP: Final = 64
 #: and a process that closes thousands in one go neither sends nor reports meanwhile.
 STEPS_PER_WAKEUP: Final = 256
 _READ_BYTES: Final = 1 << 16
+_HEAD: Final = ANSWER.size
+_NO_HEAD: Final = (b"", 0, 0)
 _CALL_NS_MAX: Final = (1 << 31) - 1
 _RESET: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
 _REPLENISH: Final = OUT_OF_DESCRIPTORS | OUT_OF_MEMORY
+# Attributes of modules and enumerations are slow to look up, and these are needed for each
+# connection.
+_IN: Final = select.EPOLLIN
+_IS_OPEN: Final = int(Outcome.OPEN)
+_IS_OK: Final = int(Outcome.OK)
 
 
 class LoadClient(Role):
@@ -106,6 +113,10 @@ class LoadClient(Role):
         self._hold = frozenset(settings.hold_phases)
         self._think = ledger.plan.get("think_ns")  # None: nobody pauses between requests
         self._linger = ledger.plan.get("linger_ns")
+        # What most connections need none of, so that they do not pay for asking each time.
+        self._picks = settings.front is None
+        self._keeps = settings.source.mode == "permanent"
+        self._may_end_at_once = self._think is None and settings.close in ("client", "reset")
         self.sent = 0
         self.ok = 0
         self.failed = 0
@@ -179,6 +190,8 @@ class LoadClient(Role):
                     self._timer.acknowledge()
             elif entry[1] == CONNECTING:
                 self._connected_or_failed(fd, entry)
+            elif events == _IN:
+                self._readable(fd, entry)
             else:
                 if events & select.EPOLLOUT and fd in self._unsent:
                     self._send_rest(fd, entry)
@@ -227,21 +240,27 @@ class LoadClient(Role):
             return
         dialer = self._dialer
         fd = dialer.dial(target)
-        rows["source"][row] = dialer.last_source
-        rows["connect_call_ns"][row] = min(dialer.last_call_ns, _CALL_NS_MAX)
-        rows["backend"][row] = self._targets.picked
+        call_ns = dialer.last_call_ns
+        rows["connect_call_ns"][row] = call_ns if call_ns < _CALL_NS_MAX else _CALL_NS_MAX
+        if dialer.last_source:
+            rows["source"][row] = dialer.last_source
+        if self._picks:
+            rows["backend"][row] = self._targets.picked
         if fd == FAILED:
             rows["port"][row] = dialer.last_port
             self._not_dialed(row, begin)
             return
         rows["sent_ns"][row] = begin
         rows["port"][row] = dialer.last_port or dialer.local_port(fd)
-        rows["outcome"][row] = Outcome.OPEN
+        rows["outcome"][row] = _IS_OPEN
         self.sent += 1
-        self._targets.opened(fd)
+        if self._picks:
+            self._targets.opened(fd)
         entry = self._open[fd] = [row, CONNECTING, 0, 0]
-        self._epoll.register(fd, select.EPOLLIN)
-        self._start_timeout(fd, entry, 0)
+        self._epoll.register(fd, _IN)
+        # As `_start_timeout` does, with the time that is known.
+        deadline = self.t0_ns + begin + self._settings.timeout_ns
+        self._timeouts.append((deadline, row, fd, 0))
         # On loopback the handshake is over when connect() returns, so the first request can
         # nearly always be written at once; the wait for writability is the exception.
         if self._plan["requests"][row]:
@@ -351,8 +370,10 @@ class LoadClient(Role):
             self._epoll.modify(fd, select.EPOLLIN)
 
     def _readable(self, fd: int, entry: list[int]) -> None:
+        row, state, missing, begun = entry
         try:
-            data = os.read(fd, _READ_BYTES)
+            # One byte more than is missing shows too long an answer, at the price of a short one.
+            data = os.read(fd, missing + 1 if 0 < missing < _READ_BYTES else _READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
@@ -361,8 +382,12 @@ class LoadClient(Role):
         if not data:
             self._ended(fd, entry, Ending.EOF)
             return
-        row, state, missing, begun = entry
         rows = self._rows
+        if len(data) == missing and state == WAITING:
+            magic, _backend, size = ANSWER.unpack_from(data) if missing >= _HEAD else _NO_HEAD
+            if missing == _HEAD + size and magic == ANSWER_MAGIC:  # the whole answer in one read
+                self._answered_at_once(fd, entry, missing)
+                return
         rows["bytes_in"][row] += len(data)
         if state != WAITING or len(data) > missing:
             self._fail(fd, entry, Call.RECV, Ending.PROTOCOL)  # bytes nobody asked for
@@ -376,6 +401,29 @@ class LoadClient(Role):
         if not entry[2]:
             rows["answers"][row] = begun
             rows["answered_ns"][row] = monotonic_ns() - self.t0_ns
+            self._answered(fd, entry)
+
+    def _answered_at_once(self, fd: int, entry: list[int], size: int) -> None:
+        """What was asked for came in one piece, as most answers do."""
+        row, _, _, begun = entry
+        rows = self._rows
+        now = monotonic_ns() - self.t0_ns
+        if begun == 1:
+            rows["first_byte_ns"][row] = now
+            rows["bytes_in"][row] = size
+        else:
+            rows["bytes_in"][row] += size
+        rows["answers"][row] = begun
+        rows["answered_ns"][row] = now
+        entry[2] = 0
+        plan = self._plan
+        if (
+            self._may_end_at_once
+            and begun == plan["requests"][row]
+            and not plan["lifetime_ns"][row]
+        ):
+            self._finish(fd, entry, reset=self._settings.close == "reset")
+        else:
             self._answered(fd, entry)
 
     def _begins_well(self, row: int, begun: int, data: bytes) -> bool:
@@ -462,7 +510,7 @@ class LoadClient(Role):
         row = entry[0]
         self._close(fd, reset=reset)
         self._rows["closed_ns"][row] = monotonic_ns() - self.t0_ns
-        self._rows["outcome"][row] = Outcome.OK
+        self._rows["outcome"][row] = _IS_OK
         self.ok += 1
 
     def _fail(self, fd: int, entry: list[int], call: int, code: int) -> None:
@@ -479,10 +527,12 @@ class LoadClient(Role):
 
     def _close(self, fd: int, *, reset: bool) -> None:
         del self._open[fd]
-        self._unsent.pop(fd, None)
-        self._targets.closed(fd)
-        if fd in self._dialer.sockets:
-            # A kept descriptor (source `permanent`) stays open, so epoll must be told.
+        if self._unsent:
+            self._unsent.pop(fd, None)
+        if self._picks:
+            self._targets.closed(fd)
+        if self._keeps:
+            # A kept descriptor stays open, so epoll must be told; others are forgotten by it.
             self._epoll.unregister(fd)
         if reset:
             self._dialer.reset(fd)
