@@ -115,6 +115,7 @@ class LoadClient(Role):
         self._linger = ledger.plan.get("linger_ns")
         # What most connections need none of, so that they do not pay for asking each time.
         self._picks = settings.front is None
+        self._front = -1 if settings.front is None else self._targets.pick()
         self._keeps = settings.source.mode == "permanent"
         self._may_end_at_once = self._think is None and settings.close in ("client", "reset")
         self.sent = 0
@@ -231,7 +232,7 @@ class LoadClient(Role):
     def _take_up(self, row: int) -> None:
         rows = self._rows
         begin = monotonic_ns() - self.t0_ns
-        target = self._targets.pick()
+        target = self._targets.pick() if self._picks else self._front
         if target < 0:
             rows["sent_ns"][row] = begin
             self._fail_row(row, Call.PICK, Ending.NO_BACKEND)
@@ -251,19 +252,23 @@ class LoadClient(Role):
             self._not_dialed(row, begin)
             return
         rows["sent_ns"][row] = begin
-        rows["port"][row] = dialer.last_port or dialer.local_port(fd)
+        rows["port"][row] = dialer.last_port or dialer.sockets[fd].getsockname()[1]
         rows["outcome"][row] = _IS_OPEN
         self.sent += 1
         if self._picks:
             self._targets.opened(fd)
         entry = self._open[fd] = [row, CONNECTING, 0, 0]
-        self._epoll.register(fd, _IN)
         # As `_start_timeout` does, with the time that is known.
         deadline = self.t0_ns + begin + self._settings.timeout_ns
         self._timeouts.append((deadline, row, fd, 0))
+        self._begin(fd, entry)
+
+    def _begin(self, fd: int, entry: list[int]) -> None:
+        """Watch a connection, and begin what it carries."""
+        self._epoll.register(fd, _IN)
         # On loopback the handshake is over when connect() returns, so the first request can
         # nearly always be written at once; the wait for writability is the exception.
-        if self._plan["requests"][row]:
+        if self._plan["requests"][entry[0]]:
             self._begin_request(fd, entry)
         else:
             self._epoll.modify(fd, select.EPOLLOUT | select.EPOLLIN)

@@ -262,24 +262,46 @@ class KernelDialer(Dialer):
 
     def dial(self, destination: int) -> int:
         """Begin a connect from a port of the kernel's choice."""
+        if self._is_plain:
+            return self._dial_plainly(destination)
         source = self._next_source(destination) if self._has_turns else 0
         self.last_source = source
         sock = self._new_socket()
         if sock is None:
             return FAILED
         started_ns = monotonic_ns()
-        if not self._is_plain:
-            bound = self._binds[source]
-            try:
-                for option, value in self._options:
-                    sock.setsockopt(socket.IPPROTO_IP, option, value)
-                if bound is not None:
-                    sock.bind(bound)
-            except OSError as error:
-                sock.close()
-                self.last_call_ns = monotonic_ns() - started_ns
-                return self._failed(Call.BIND, error.errno or 0)
+        bound = self._binds[source]
+        try:
+            for option, value in self._options:
+                sock.setsockopt(socket.IPPROTO_IP, option, value)
+            if bound is not None:
+                sock.bind(bound)
+        except OSError as error:
+            sock.close()
+            self.last_call_ns = monotonic_ns() - started_ns
+            return self._failed(Call.BIND, error.errno or 0)
         return self._connect(sock, destination, started_ns)
+
+    def _dial_plainly(self, destination: int) -> int:
+        """Socket and connect, written out: the mode with the least to do is the one in a hurry."""
+        try:
+            sock = bare_socket(_AF_INET, STREAM, 0)
+        except OSError as error:
+            self.last_port = self.last_call_ns = 0
+            return self._failed(Call.SOCKET, error.errno or 0)
+        started_ns = monotonic_ns()
+        code = sock.connect_ex(self._endpoints[destination])
+        self.last_end_ns = ended_ns = monotonic_ns()
+        self.last_call_ns = ended_ns - started_ns
+        if code and code != _IN_PROGRESS:
+            sock.close()
+            return self._failed(Call.CONNECT, code)
+        self._dialed += 1
+        self.last_call = _CONNECT
+        self.last_error = 0
+        fd = sock.fileno()
+        self.sockets[fd] = sock
+        return fd
 
 
 class UserspaceDialer(Dialer):

@@ -45,9 +45,12 @@ def client_for(settings: ClientRole, *, waits: bool) -> type[LoadClient]:
 
         return EchoTurnsClient if waits else EchoClient
     from simulator.live.client import LoadClient
+    from simulator.live.prompt_client import PromptClient, is_prompt
     from simulator.live.turns import TurnsClient
 
-    return TurnsClient if waits else LoadClient
+    if waits:
+        return TurnsClient
+    return PromptClient if is_prompt(settings) else LoadClient
 
 
 def import_spoken(roles: Iterable[Any]) -> None:
