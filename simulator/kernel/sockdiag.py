@@ -208,13 +208,21 @@ class SocketDiag:
             complete=complete,
         )
 
+    def ask(self, states: int) -> None:
+        """Ask for a dump, whose datagrams `answer` reads until one says that it is the last."""
+        self._netlink.send(_request(states))
+
+    def answer(self) -> bytes:
+        """The next datagram of a dump."""
+        return self._netlink.recv(_RECEIVE_BYTES)
+
     def _dump_group(self, states: int, parts: list[Array]) -> Generator[None, None, bool]:
         """Append what one dump says; gives whether it was whole."""
-        self._netlink.send(_request(states))
+        self.ask(states)
         complete = True
         done = False
         while not done:
-            heads, done, whole = parse_datagram(self._netlink.recv(_RECEIVE_BYTES))
+            heads, done, whole = parse_datagram(self.answer())
             complete = complete and whole
             parts.append(heads)
             yield
