@@ -17,6 +17,7 @@ BENCHES: Final[dict[str, str]] = {
     "generator": "New connections a second on one core, and CPU for each: ours, wrk, ab.",
     "hold": "How many connections can be held, at what rate, and what does each cost?",
     "sampler": "What does a sample of the socket table cost, and how does that grow?",
+    "scale": "How does cost grow with connections, backends, source addresses, workers?",
     "spawn": "How long until 1,000 and 16,384 backends listen and are registered?",
     "start": "How long from the command to its first connection, or its help?",
 }

@@ -41,7 +41,7 @@ grace: 120s
 #: What a process keeps open besides its connections, generously.
 _OWN_DESCRIPTORS: Final = 128
 _MOST_PROCESSES: Final = 64
-_TAIL_S: Final = 2
+_TAIL_S: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 #: One round's values by metric.
 Values = dict[str, float]
 #: Options of a bench by name.
 Given = dict[str, float]
+
+
+def _nothing(_results: Mapping[str, Sequence[Values]]) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class Bench:
         rounds: rounds where nothing is said.
         patience_s: a round that takes longer is stuck.
         wanted: targets, as sentences below the table.
+        conclude: what follows from the values of all rounds by subject, in sentences.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Bench:
     rounds: int = 5
     patience_s: float = 120.0
     wanted: tuple[str, ...] = field(default=())
+    conclude: Callable[[Mapping[str, Sequence[Values]]], list[str]] = _nothing
 
     def defaults(self) -> Given:
         """Its options where nothing is said."""

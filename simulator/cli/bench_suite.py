@@ -117,7 +117,8 @@ def run_bench(
     installed = [subject for subject, version in version_of.items() if version is not None]
     found = run_rounds(bench, installed, rounds, dict(options), _tell)
     rows = summarise(bench.name, found, version_of, bench.units, bench.against)
-    text = "\n".join([table(rows), *(f"target: {one}" for one in bench.wanted)])
+    targets = [f"target: {one}" for one in bench.wanted]
+    text = "\n".join([table(rows), *bench.conclude(found), *targets])
     return finish(bench.name, rows, text, found, {**options, "rounds": rounds}, output, results)
 
 

@@ -105,6 +105,20 @@ def test_million(tmp_path: Path) -> None:
     assert summary["backends"]["picks"] == {"0": 20_000}
 
 
+def test_ladder(tmp_path: Path) -> None:
+    runs = run("ladder", tmp_path, "--variant", "1,000 held")
+    runs |= run("ladder", tmp_path, "--variant", "9,000 held")
+    for name, summary in runs.items():
+        held = int(name.split()[0].replace(",", ""))
+        assert summary["attempts"]["planned"] == summary["attempts"]["ok"] == held
+        assert summary["connections"]["peak_concurrent"] == held
+        # Held through the balancer: as many tuples on either hop.
+        for hop_name in ("client-balancer", "balancer-backend"):
+            in_use = hop(summary, hop_name)["in_use_peak"]
+            assert 0 < in_use <= held
+        assert set(summary["backends"]["picks"].values()) == {held // 4}
+
+
 def test_half_full_cliff(tmp_path: Path) -> None:
     runs = run("half-full-cliff", tmp_path, "--variant", "kernel")
     # Whoever stays fast to the last port can fill the range in half the time.
