@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY: Final = 20
@@ -27,6 +27,10 @@ _NLM_F_DUMP_INTR: Final = 0x10
 _NLMSG_ERROR: Final = 2
 _NLMSG_DONE: Final = 3
 _RECEIVE_BYTES: Final = 1 << 18
+#: linux/inet_diag.h: enum INET_DIAG_REQ_*, INET_DIAG_BC_*.
+_REQ_BYTECODE: Final = 1
+_BC_JMP: Final = 1
+_BC_D_COND: Final = 8
 
 ESTABLISHED: Final = 1
 SYN_SENT: Final = 2
@@ -101,8 +105,35 @@ class SocketTable:
         return len(self.state)
 
 
-def _request(states: int) -> bytes:
+def _only_toward(prefixes: Sequence[int]) -> bytes:
+    """The attribute that lets the kernel leave out whoever is not connected toward a prefix.
+
+    A program of struct inet_diag_bc_op {u8 code, yes; u16 no}, each jump relative to its own
+    start. A condition is followed by a struct inet_diag_hostcond {u8 family, prefix_len; s32
+    port; be32 addr}. To jump beyond the end refuses a socket, to reach the end exactly takes it.
+
+    Args:
+        prefixes: upper 16 bits of destination addresses, at least one.
+    """
+    step, jump = 16, 4
+    code = b""
+    left = len(prefixes) * (step + jump) - jump
+    for prefix in prefixes:
+        is_last = left == step
+        refused = step + 4 if is_last else step + jump
+        code += struct.pack("=BBH", _BC_D_COND, step, refused)
+        code += struct.pack("=BBxxiI", socket.AF_INET, 16, -1, socket.htonl(prefix << 16))
+        left -= step
+        if not is_last:
+            code += struct.pack("=BBH", _BC_JMP, jump, left)
+            left -= jump
+    return struct.pack("=HH", 4 + len(code), _REQ_BYTECODE) + code
+
+
+def _request(states: int, toward: Sequence[int] = ()) -> bytes:
     body = struct.pack("=BBBxI", socket.AF_INET, socket.IPPROTO_TCP, 0, states) + bytes(48)
+    if toward:
+        body += _only_toward(toward)
     head = struct.pack(
         "=IHHII", 16 + len(body), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0
     )
@@ -163,16 +194,17 @@ class SocketDiag:
         """Close the netlink socket."""
         self._netlink.close()
 
-    def dump(self, states: int = ALL_STATES) -> SocketTable:
+    def dump(self, states: int = ALL_STATES, toward: Sequence[int] = ()) -> SocketTable:
         """Read the table of all IPv4 TCP sockets in the given states.
 
         Args:
             states: bit mask, 1 << state number.
+            toward: as for `dump_in_steps`.
 
         Raises:
             OSError: netlink failed in a way that a second try did not mend.
         """
-        steps = self.dump_in_steps(states)
+        steps = self.dump_in_steps(states, toward)
         while True:
             try:
                 next(steps)
@@ -180,19 +212,30 @@ class SocketDiag:
                 table: SocketTable = end.value
                 return table
 
-    def dump_in_steps(self, states: int = ALL_STATES) -> Generator[None, None, SocketTable]:
+    def dump_in_steps(
+        self, states: int = ALL_STATES, toward: Sequence[int] = ()
+    ) -> Generator[None, None, SocketTable]:
         """As `dump`, a few hundred sockets (about a millisecond) at a time.
 
         The kernel goes on with a dump only when it is read, so that who takes steps can do other
         things in between. One dump at a time: the socket has one answer in flight.
+
+        Args:
+            states: bit mask, 1 << state number.
+            toward: upper 16 bits of destination addresses. Of established sockets only those that
+                are connected toward one of them are read, which is the connecting half of them
+                and takes a third of the time; all where it is empty. Sockets in other states are
+                read whatever they are connected to.
         """
         parts: list[Array] = []
         complete = True
         # TIME_WAIT messages are shorter than all others: apart, each dump is of one length, and
         # reading them is twice as fast as walking a mixed one.
-        for group in (states & ~(1 << TIME_WAIT), states & 1 << TIME_WAIT):
+        settled = 1 << ESTABLISHED if toward else 0
+        rest = states & ~(1 << TIME_WAIT) & ~settled
+        for group, only in ((states & settled, toward), (rest, ()), (states & 1 << TIME_WAIT, ())):
             if group:
-                whole = yield from self._dump_group(group, parts)
+                whole = yield from self._dump_group(group, parts, only)
                 complete = complete and whole
         heads = np.concatenate(parts)
         state = heads["state"].copy()
@@ -208,17 +251,19 @@ class SocketDiag:
             complete=complete,
         )
 
-    def ask(self, states: int) -> None:
+    def ask(self, states: int, toward: Sequence[int] = ()) -> None:
         """Ask for a dump, whose datagrams `answer` reads until one says that it is the last."""
-        self._netlink.send(_request(states))
+        self._netlink.send(_request(states, toward))
 
     def answer(self) -> bytes:
         """The next datagram of a dump."""
         return self._netlink.recv(_RECEIVE_BYTES)
 
-    def _dump_group(self, states: int, parts: list[Array]) -> Generator[None, None, bool]:
+    def _dump_group(
+        self, states: int, parts: list[Array], toward: Sequence[int]
+    ) -> Generator[None, None, bool]:
         """Append what one dump says; gives whether it was whole."""
-        self.ask(states)
+        self.ask(states, toward)
         complete = True
         done = False
         while not done:

@@ -271,7 +271,17 @@ class LoadClient(Role):
         if self._plan["requests"][entry[0]]:
             self._begin_request(fd, entry)
         else:
+            self._rest_if_connected(fd, entry)
+
+    def _rest_if_connected(self, fd: int, entry: list[int]) -> None:
+        """Begin to hold a connection that carries nothing: one call where epoll would take four."""
+        try:
+            self._dialer.sockets[fd].getpeername()
+        except OSError:  # the handshake is still on its way, or has failed already
             self._epoll.modify(fd, select.EPOLLOUT | select.EPOLLIN)
+            return
+        self._note_connected(fd, entry)
+        self._rest(fd, entry)
 
     def _not_dialed(self, row: int, begin: int) -> None:
         """The dialer gave no descriptor: out of descriptors is the generator's own fault."""

@@ -118,6 +118,12 @@ def _keep_once(table: SocketTable, chosen: Array) -> None:
         chosen[at[first]] = True
 
 
+def _accept_side(table: SocketTable, chosen: Array) -> dict[str, int]:
+    """The accepting ends by state, without those that are established."""
+    states = HopCounter.states(table, chosen)
+    return {name: number for name, number in states.items() if name != "established"}
+
+
 class HopCounter:
     """One hop's tuples over time; remembers which local ports were ever seen."""
 
@@ -133,7 +139,10 @@ class HopCounter:
         far, near = table.destination >> np.uint32(16), table.source >> np.uint32(16)
         bound = table.state == BOUND
         connecting = (far == prefix) & (table.dport != 0) & ~bound
-        accepting = (near == prefix) & (table.state != LISTEN) & ~bound
+        # Established ends that accepted are left out: they are as many as those that connected,
+        # and to read them too would cost as much again.
+        accepting = (near == prefix) & (table.state != LISTEN) & (table.state != ESTABLISHED)
+        accepting &= ~bound
         if view.listen_first:
             connecting &= (near == np.uint32(view.source_prefix)) & self._is_service(table.dport)
             accepting &= self._is_service(table.sport) & ~connecting
@@ -152,9 +161,9 @@ class HopCounter:
             "budget": self.view.budget,
             "in_use": int(groups.in_use.sum()),
             "recyclable": int(recyclable.sum()),
-            **self._states(table, connecting),
+            **self.states(table, connecting),
             "worst": self._worst(table, connecting, groups),
-            "accept_side": self._states(table, accepting),
+            "accept_side": _accept_side(table, accepting),
             "new_ports": new,
             "distinct_ports": distinct,
         }
@@ -165,7 +174,8 @@ class HopCounter:
         return found
 
     @staticmethod
-    def _states(table: SocketTable, chosen: Array) -> dict[str, int]:
+    def states(table: SocketTable, chosen: Array) -> dict[str, int]:
+        """How many of the chosen sockets are in which state."""
         state = table.state[chosen]
         established = int((state == ESTABLISHED).sum())
         waiting = int((state == TIME_WAIT).sum())
@@ -225,6 +235,7 @@ class Sampler(Role):
         self._timer: asyncio.TimerHandle | None = None
         self._samples = 0
         self._under_way: Iterator[None] | None = None
+        self._toward = tuple({view.destination_prefix: None for view in settings.hops})
         bound = any(view.counts_bound for view in settings.hops)
         self._states = WITH_BOUND if bound else ALL_STATES
 
@@ -270,9 +281,9 @@ class Sampler(Role):
         """One sample, in steps of about a millisecond."""
         begin = monotonic_ns()
         cpu = process_time_ns()
-        table = yield from self._diag.dump_in_steps(self._states)
+        table = yield from self._diag.dump_in_steps(self._states, self._toward)
         if not table.complete:  # once again; a table in motion may stay torn
-            table = yield from self._diag.dump_in_steps(self._states)
+            table = yield from self._diag.dump_in_steps(self._states, self._toward)
         hops = {hop.view.name: hop.count(table) for hop in self._hops}
         counters = read_counters()
         cost = process_time_ns() - cpu

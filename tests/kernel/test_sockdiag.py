@@ -311,3 +311,47 @@ def test_a_tuple_just_closed_waits_the_kernels_sixty_seconds() -> None:
     ages = in_namespace(age_of_time_wait)
     assert len(ages) == 5
     assert all(59_000 < age <= 60_000 for age in ages), ages
+
+
+def read_toward() -> dict[str, list[tuple[int, int, int]]]:
+    """What a filtered dump gives: (state, upper half of source, upper half of destination)."""
+    with ExitStack() as stack:
+        near_ends = []
+        for far in ("127.4.0.1", "127.2.0.1", "127.9.0.1"):
+            listener = stack.enter_context(socket.create_server((far, 0)))
+            near = stack.enter_context(socket.socket())
+            near.bind(("127.1.0.1", 0))
+            near.connect(listener.getsockname())
+            near_ends.append((near, stack.enter_context(listener.accept()[0])))
+        half, _ = near_ends[2]
+        half.shutdown(socket.SHUT_WR)  # toward 127.9: FIN_WAIT_2 here, CLOSE_WAIT there
+        diag = SocketDiag()
+        try:
+            found = {}
+            for name, prefixes in {
+                "all": (),
+                "one": (127 << 8 | 4,),
+                "two": (127 << 8 | 4, 127 << 8 | 2),
+                "three": (127 << 8 | 7, 127 << 8 | 4, 127 << 8 | 2),
+                "nobody": (127 << 8 | 8,),
+            }.items():
+                table = diag.dump(ALL_STATES, prefixes)
+                table.state[table.state == 4] = 5  # the FIN's acknowledgement may be delayed
+                rows = zip(table.state, table.source >> 16, table.destination >> 16, strict=True)
+                found[name] = sorted((int(a), int(b), int(c)) for a, b, c in rows)
+            return found
+        finally:
+            diag.close()
+
+
+@pytest.mark.namespace
+def test_of_established_sockets_only_those_toward_a_prefix_are_read() -> None:
+    found = in_namespace(read_toward)
+    one, two, four, nine = (127 << 8 | part for part in (1, 2, 4, 9))
+    others = [(8, nine, one), (5, one, nine), *((LISTEN, end, 0) for end in (two, four, nine))]
+    toward_four, toward_two = (ESTABLISHED, one, four), (ESTABLISHED, one, two)
+    back = [(ESTABLISHED, four, one), (ESTABLISHED, two, one)]
+    assert found["all"] == sorted([*others, toward_four, toward_two, *back])
+    assert found["one"] == sorted([*others, toward_four])
+    assert found["two"] == found["three"] == sorted([*others, toward_four, toward_two])
+    assert found["nobody"] == sorted(others)
