@@ -41,7 +41,6 @@ grace: 120s
 #: What a process keeps open besides its connections, generously.
 _OWN_DESCRIPTORS: Final = 128
 _MOST_PROCESSES: Final = 64
-_TAIL_S: Final = 1
 _PATIENCE: Final = 1.3
 
 
@@ -105,7 +104,7 @@ def scenario_text(held: int, rate: int, sources: int, clients: int = 0, every_s:
         rate=rate,
         sources=sources,
         # All should be open at once, also where the machine is slower than was asked for.
-        seconds=ceil(held / rate * _PATIENCE) + _TAIL_S,
+        seconds=ceil(held / rate * _PATIENCE),
         servers=servers,
         clients=max(fewest, clients),
         every=every_s,

@@ -18,8 +18,9 @@ from simulator.bench.held import run, scenario_text
 from simulator.bench.spec import Bench, Given, Option, Values
 from simulator.kernel.limits import memory_available
 
-#: The kernel frees a large socket table after the namespace has gone, not with it.
-_SETTLES_S: Final = 10.0
+#: The kernel frees a large socket table after the namespace has gone, not with it: wait for this
+#: long at most for each 100,000 connections.
+_SETTLES_S: Final = 5.0
 _SETTLED_BYTES: Final = 64 << 20
 #: Tuples of one source address toward one port: 1024-65535.
 _PORTS_EACH: Final = 64_512
@@ -64,7 +65,7 @@ def measure(subject: str, options: Given) -> Values:
         # Reading a large table takes seconds, so samples are few.
         text = scenario_text(asked, rate, sources, every_s=max(1, asked // 50_000))
         held = run(text, Path(folder))
-    ends = monotonic() + _SETTLES_S
+    ends = monotonic() + _SETTLES_S * asked / 100_000
     while before - memory_available() > _SETTLED_BYTES and monotonic() < ends:
         sleep(0.1)
     each = 1 / max(1, held.peak)
