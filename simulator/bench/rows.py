@@ -128,7 +128,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = [f"{'subject':26}{'metric':24}{'median':>11}{'low':>11}{'high':>11}  unit"]
     against = rows[0].against if rows else ""
     if against:
-        lines[0] = f"{lines[0]:97}against {against}"
+        lines[0] = f"{lines[0]:102}against {against}"
     for subject in dict.fromkeys(row.subject for row in rows):
         mine = [row for row in rows if row.subject == subject]
         if mine[0].version is None:
@@ -148,7 +148,7 @@ def _line(row: Row) -> str:
     text = f"{row.metric:24}{numbers}  {row.unit}"
     if row.ratio is None or row.subject == row.against:
         return text
-    return f"{text:71}{row.ratio:.2f} ({row.ratio_low:.2f}-{row.ratio_high:.2f})"
+    return f"{text:76}{row.ratio:.2f} ({row.ratio_low:.2f}-{row.ratio_high:.2f})"
 
 
 def _number(value: float | None) -> str:
