@@ -19,7 +19,6 @@ from simulator.errors import (
 )
 from simulator.kernel.limits import read_machine
 from simulator.kernel.sysctls import refuse_what_is_missing
-from simulator.measure.summary import summarize
 from simulator.preflight.examine import examine
 from simulator.seeds import pure_random, stream_key
 from simulator.store.read import load_run
@@ -160,4 +159,6 @@ async def answer(
 
 def measure(folder: Path) -> dict[str, Any]:
     """The summary of a stored run, from its records alone."""
+    from simulator.measure.summary import summarize  # not before the run, which would wait for it
+
     return summarize(load_run(folder))
