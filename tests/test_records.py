@@ -107,6 +107,7 @@ def test_the_docs_name_every_stream_and_no_other() -> None:
     assert {name for name in documented() if "/" in name} == {
         "plan/<column>.npy",
         "connections/<column>.npy",
+        "balancer/<file>",
     }
 
 
