@@ -7,7 +7,8 @@ registered with epoll once, edge-triggered, and read until the kernel has no mor
 What is promised, and proved with thousands of random connections:
 
 1. Bytes arrive unchanged, in order, once. A direction holds at most one buffer: what the other side
-   would not take waits here, and its source is not read until it is gone.
+   would not take waits here, and its source is not read until it is gone. Bulk goes through a pipe
+   (`conduit.py`), which is then the buffer; a buffer below 64 KiB is never exceeded so.
 2. FIN is passed on by FIN when everything before it is delivered; the other direction goes on.
    Both sides ended: both are closed.
 3. RST is passed on by RST. What was said before it is delivered first, unless the reader is stuck.
@@ -18,10 +19,11 @@ This file moves and ends; `relay.py` accepts, picks and connects.
 from __future__ import annotations
 
 import errno
-from os import close, read, write
+from os import close, read, readv, write
 from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sockets import linger_zero, shutdown_write
+from simulator.live.conduit import CONDUITS_MAX, Conduit
 from simulator.live.reactor import (
     EPOLLERR,
     EPOLLHUP,
@@ -53,8 +55,10 @@ WATCHED: Final = 16  # a client registered with epoll
 WATCHED_OUT: Final = 32  # registered for writing too
 PROMPT: Final = 64  # TCP_NODELAY is set
 RESET: Final = 128  # it was reset, which the kernel tells only once: its end is no FIN
-NOT_PLAIN: Final = LIVE | CONNECTING | EOF
+BULK: Final = 256  # once had more than a small read could take: is read by larger means
+NOT_PLAIN: Final = LIVE | CONNECTING | EOF | BULK
 
+#: Also the smallest buffer with which bulk may go through a pipe, which holds more.
 _READ_BYTES: Final = 65_536
 #: A first read of this size comes from Python's own allocator; a larger one costs twice as much.
 _SMALL_READ_BYTES: Final = 448
@@ -84,6 +88,7 @@ class Pairs:
         "_bytes",
         "_chunk",
         "_closing",
+        "_conduits",
         "_dialer",
         "_flags",
         "_leaving",
@@ -91,10 +96,10 @@ class Pairs:
         "_log",
         "_peer",
         "_reactor",
-        "_read_size",
         "_resets",
         "_small_chunk",
         "_tried",
+        "_view",
         "_waiting",
     )
 
@@ -114,10 +119,12 @@ class Pairs:
         # By descriptor; grown as numbers come up.
         self._flags: list[int] = []
         self._peer: list[int] = []
-        self._waiting: list[bytes] = []  # what could not be written to this descriptor yet
-        self._read_size: list[int] = []  # small until once that was too little
+        # What could not be written to this descriptor yet.
+        self._waiting: list[bytes | Conduit] = []
         self._active_ns: list[int] = []
         self._backend: list[int] = []  # of an upstream
+        self._view = memoryview(bytearray(self._chunk))  # where bulk is read into
+        self._conduits: dict[int, Conduit] = {}  # by the descriptor that is read
         self._tried: dict[int, list[int]] = {}  # by client: backends that could not be reached
         self._closing: list[int] = []  # clients to be closed after this batch
         self._leaving: list[tuple[int, bool]] = []  # upstreams, and whether by RST
@@ -130,7 +137,6 @@ class Pairs:
         self._flags.extend([0] * more)
         self._peer.extend([NOBODY] * more)
         self._waiting.extend([b""] * more)
-        self._read_size.extend([self._small_chunk] * more)
         self._active_ns.extend([0] * more)
         self._backend.extend([NOBODY] * more)
 
@@ -158,10 +164,9 @@ class Pairs:
             self._on_rare_event(fd, events)
             return
         self._active_ns[fd] = self._reactor.now_ns
-        chunk = self._read_size[fd]
-        for _ in _READS_PER_TURN:
+        while True:
             try:
-                data = read(fd, chunk)
+                data = read(fd, self._small_chunk)
             except BlockingIOError:
                 return
             except OSError:
@@ -184,11 +189,12 @@ class Pairs:
             if sent < size:
                 self._hold_back(peer, data[sent:])
                 return
-            if size == chunk:
-                self._read_size[fd] = chunk = self._chunk
-            elif not events & _HUNG_UP:
+            if size == self._small_chunk:
+                flags[fd] |= BULK
+                self._pump(fd, peer, events)
                 return
-        self._reactor.call_again(fd, READ_TO_THE_END)
+            if not events & _HUNG_UP:
+                return
 
     def _on_rare_event(self, fd: int, events: int) -> None:
         """All but plain reading: dead, connecting, writable again, or not to be read now."""
@@ -198,7 +204,7 @@ class Pairs:
         if flag & CONNECTING:
             if events & _FATAL:
                 code = self._dialer.take_error(fd) or errno.ECONNREFUSED
-                self._on_connect_error(fd, code, self._waiting[fd])
+                self._on_connect_error(fd, code, self._unsent_to(fd))
             elif events & EPOLLOUT:
                 self._on_connected(fd)
         elif events & EPOLLOUT:
@@ -206,10 +212,110 @@ class Pairs:
                 self._flush(fd)
             if events & _READABLE and self._flags[fd] & LIVE:
                 self._on_event(fd, events & ~EPOLLOUT)
+        elif flag & BULK and not flag & EOF and self._may_read(fd):
+            self._active_ns[fd] = self._reactor.now_ns
+            self._pump(fd, self._peer[fd], events)
         elif events & EPOLLERR:
             # The other side takes nothing now (reading goes on when it does), or there is nothing
             # more. A reset is passed on all the same: it must not wait for a stuck reader.
             self._on_reset(fd)
+
+    def _unsent_to(self, upstream: int) -> bytes:
+        """What waits for a connect; nothing is read in bulk before that."""
+        data = self._waiting[upstream]
+        assert isinstance(data, bytes)
+        return data
+
+    def _may_read(self, fd: int) -> bool:
+        peer = self._peer[fd]
+        return not (self._waiting[peer] or self._flags[peer] & CONNECTING)
+
+    # Bulk.
+
+    def _pump(self, fd: int, peer: int, events: int) -> None:
+        """Move bulk, by way of a pipe as soon as there is a large piece of it."""
+        conduit = self._conduits.get(fd) if self._conduits else None
+        if conduit is not None:
+            self._pump_through(conduit, fd, peer)
+            return
+        view, chunk, direction = self._view, self._chunk, self._flags[fd] & UPSTREAM
+        for _ in _READS_PER_TURN:
+            try:
+                size = readv(fd, (view,))
+            except BlockingIOError:
+                return
+            except OSError:
+                self._on_reset(fd)
+                return
+            if not size:
+                self._on_eof(fd)
+                return
+            self._bytes[direction] += size
+            if not self._give(peer, view[:size]):
+                return
+            if size < chunk:
+                if not events & _HUNG_UP:
+                    return
+            elif (conduit := self._new_conduit(fd)) is not None:
+                self._pump_through(conduit, fd, peer)
+                return
+        self._reactor.call_again(fd, READ_TO_THE_END)
+
+    def _give(self, peer: int, data: memoryview) -> bool:
+        """Write; whether all of it was taken."""
+        if not self._flags[peer] & PROMPT:
+            self._make_prompt(peer)
+        try:
+            sent = write(peer, data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._on_write_error(peer)
+            return False
+        if sent < len(data):
+            self._hold_back(peer, bytes(data[sent:]))
+            return False
+        return True
+
+    def _new_conduit(self, fd: int) -> Conduit | None:
+        """A pipe for what is read from here, unless there are enough of them."""
+        # Who asks for less than the usual buffer shall not have a pipe's.
+        if self._chunk < _READ_BYTES or len(self._conduits) >= CONDUITS_MAX:
+            return None
+        try:
+            conduit = self._conduits[fd] = Conduit()
+        except OSError:
+            return None
+        return conduit
+
+    def _pump_through(self, conduit: Conduit, fd: int, peer: int) -> None:
+        for _ in _READS_PER_TURN:
+            try:
+                size = conduit.fill(fd)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._on_reset(fd)
+                return
+            if not size:
+                self._on_eof(fd)
+                return
+            self._bytes[self._flags[fd] & UPSTREAM] += size
+            try:
+                conduit.drain(peer)
+            except OSError:
+                self._on_write_error(peer)
+                return
+            if conduit:
+                self._hold_back(peer, conduit)
+                return
+        self._reactor.call_again(fd, READ_TO_THE_END)
+
+    def _release_conduits(self, client: int, upstream: int) -> None:
+        for fd in (client, upstream):
+            conduit = self._conduits.pop(fd, None)
+            if conduit is not None:
+                conduit.close()
 
     def _make_prompt(self, upstream: int) -> None:
         """From the second write on small pieces must not wait for an acknowledgement (Nagle).
@@ -219,14 +325,14 @@ class Pairs:
         self._flags[upstream] |= PROMPT
         self._dialer.no_delay(upstream)
 
-    def _hold_back(self, fd: int, data: bytes) -> None:
+    def _hold_back(self, fd: int, data: bytes | Conduit) -> None:
         """Keep what a side would not take, and wait until it is writable."""
         self._keep(fd, data)
         if not self._flags[fd] & WATCHED_OUT:
             self._flags[fd] |= WATCHED_OUT
             self._reactor.modify(fd, READS_AND_WRITES)
 
-    def _keep(self, fd: int, data: bytes) -> None:
+    def _keep(self, fd: int, data: bytes | Conduit) -> None:
         self._waiting[fd] = data
         self._buffered += len(data)
 
@@ -234,17 +340,19 @@ class Pairs:
         """Write what has been waiting; when it is gone, read the other side again."""
         data = self._waiting[fd]
         try:
-            sent = write(fd, data)
+            sent = data.drain(fd) if isinstance(data, Conduit) else write(fd, data)
         except BlockingIOError:
             return
         except OSError:
             self._on_write_error(fd)
             return
         self._buffered -= sent
-        self._waiting[fd] = data[sent:]
         self._active_ns[fd] = self._reactor.now_ns
-        if sent < len(data):
+        left = data if isinstance(data, Conduit) else data[sent:]
+        if left:
+            self._waiting[fd] = left
             return
+        self._waiting[fd] = b""
         source = self._peer[fd]
         if self._flags[source] & EOF:
             self._pass_eof(source)
@@ -303,6 +411,8 @@ class Pairs:
         if self._waiting[client]:
             self._buffered -= len(self._waiting[client])
             self._waiting[client] = b""
+        if self._conduits:
+            self._release_conduits(client, upstream)
         self._flags[client] = 0
         self._active -= 1
         if reset_client:

@@ -18,6 +18,7 @@ when they are accepted.
 from __future__ import annotations
 
 import errno
+from _socket import IPPROTO_TCP, TCP_CONGESTION
 from os import read, set_blocking, write
 from typing import TYPE_CHECKING, Final
 
@@ -106,6 +107,9 @@ class Relay(Pairs):
         t0_ns: int = 0,
     ) -> None:
         super().__init__(loop, dialer, load, settings)
+        # What it accepts inherits this. There is no queue on loopback that pacing could spare, and
+        # BBR, the default of some machines, paces by timers that cost more than the bytes.
+        listener.setsockopt(IPPROTO_TCP, TCP_CONGESTION, b"reno")
         self.t0_ns = t0_ns
         self._loop = loop
         self._listener = listener
@@ -269,7 +273,6 @@ class Relay(Pairs):
         # The listener's TCP_NODELAY is inherited.
         self._flags[client] = LIVE | PROMPT
         self._peer[client] = NOBODY
-        self._read_size[client] = self._small_chunk
         self._active_ns[client] = self._accepted_ns[client] = now_ns
         self._address[client] = address
         self._accepted += 1
@@ -325,7 +328,6 @@ class Relay(Pairs):
         self._peer[upstream] = client
         self._peer[client] = upstream
         self._backend[upstream] = backend
-        self._read_size[upstream] = self._small_chunk
         self._active_ns[upstream] = dialer.last_end_ns
         self._load.opened(backend)
         self._first_write(client, upstream, unsent)
@@ -412,7 +414,7 @@ class Relay(Pairs):
 
     def _on_connect_timeout(self, upstream: int) -> None:
         self._connect_timeouts += 1
-        self._on_connect_error(upstream, Ending.TIMEOUT, self._waiting[upstream])
+        self._on_connect_error(upstream, Ending.TIMEOUT, self._unsent_to(upstream))
 
     def _refuse(self, client: int, failure: tuple[int, int, int]) -> None:
         """Nobody can serve this client: tell it by RST and write down why."""
