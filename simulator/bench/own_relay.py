@@ -38,10 +38,6 @@ def serve(
         relay.start()
         gc.collect()
         gc.freeze()
-        import os
-
-        if os.environ.get("NOGC"):
-            gc.disable()
         while True:
             await asyncio.sleep(1.0)
             # A run takes them several times a second as well.

@@ -182,6 +182,9 @@ def _prepare() -> None:
     enter_namespaces(pid=False)
     ipv4 = Path("/proc/sys/net/ipv4")
     (ipv4 / "ip_local_port_range").write_text("1024 65535")
+    # For all alike: where the machine's default is BBR, its pacing timers run on the subject's core
+    # for whoever sends to it, and one round differs from the next by a factor of four.
+    (ipv4 / "tcp_congestion_control").write_text("reno")
 
 
 def _backend(workload: Workload, listeners: list[socket.socket]) -> Callable[[], None]:

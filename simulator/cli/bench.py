@@ -16,20 +16,25 @@ def command() -> None:
 
 
 @command.command("relay")
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100))
+@click.option(
+    "--workload",
+    "names",
+    multiple=True,
+    type=click.Choice(["close", "keepalive", "bulk", "hold"]),
+    help="What is done; may be given several times. All of them if left out.",
+)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option(
     "--seconds",
-    default=2.0,
+    default=1.0,
     show_default=True,
     type=click.FloatRange(0.2, 60),
     help="Length of each measurement.",
 )
 @click.option(
     "--at-once",
-    default=64,
-    show_default=True,
-    type=click.IntRange(1, 1000),
-    help="Connections under way at any time.",
+    type=click.IntRange(1, 8000),
+    help="Connections open at any time, instead of the workload's own number.",
 )
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
@@ -39,26 +44,39 @@ def command() -> None:
     show_default=True,
     help="Folder that keeps the benches.",
 )
-def relay(rounds: int, seconds: float, at_once: int, output: str, results: Path) -> int:
-    """CPU of one relayed connection: our relay, HAProxy, a plain uvloop relay.
+def relay(
+    names: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+    at_once: int | None,
+    output: str,
+    results: Path,
+) -> int:
+    """What relaying costs: our relay, HAProxy, nginx's stream module, a plain uvloop relay.
 
-    Each is measured in a fresh network namespace, on one core, by the same closed loop of short
-    connections (connect, 64 bytes each way, the client closes).
+    Each is measured in a fresh network namespace, on one core, by the same closed loop: short
+    connections (close), small requests over open ones (keepalive), answers of a megabyte (bulk),
+    or thousands of silent connections (hold).
     """
     from simulator.bench.relay import run_rounds, summarise, table, versions
+    from simulator.bench.workloads import WORKLOADS
 
     version_of = versions()
     installed = [subject for subject, version in version_of.items() if version is not None]
-    found = run_rounds(
-        installed,
-        rounds=rounds,
-        seconds=seconds,
-        at_once=at_once,
-        tell=lambda line: click.echo(line, err=True),
-    )
-    rows = summarise(found, version_of)
-    kept = {subject: [asdict(one) for one in each] for subject, each in found.items()}
-    options = {"rounds": rounds, "seconds": seconds, "at-once": at_once}
+    rows, kept = [], {}
+    for name in names or tuple(WORKLOADS):
+        found = run_rounds(
+            WORKLOADS[name],
+            installed,
+            rounds=rounds,
+            seconds=seconds,
+            at_once=at_once,
+            tell=lambda line: click.echo(line, err=True),
+        )
+        rows += summarise(WORKLOADS[name], found, version_of)
+        for subject, each in found.items():
+            kept[f"{name} {subject}"] = [asdict(one) for one in each]
+    options = {"rounds": rounds, "seconds": seconds, "at-once": at_once, "workloads": names}
     return finish("relay", rows, table(rows), kept, options, output, results)
 
 

@@ -107,7 +107,10 @@ class Balancer(Mapping):
         default=as_written("60s"), gt=0, description="a connection silent for so long is closed"
     )
     buffer: SizeBytes = Field(
-        default=as_written("64KiB"), ge=1024, description="most bytes held for one direction"
+        default=as_written("64KiB"),
+        ge=1024,
+        description="most bytes held for one direction; from 64KiB on, bulk may be held in a pipe "
+        "of 1MiB instead, in 16 directions of a worker at once",
     )
     backlog: Annotated[Count, Field(le=65535)] = Field(
         default=4096, description="accept queue asked for"

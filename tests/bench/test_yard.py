@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from simulator.bench import haproxy
+from simulator.bench import haproxy, nginx
 from simulator.bench.yard import RoundPlan, RoundResult, run_round
 from tests.support.namespace import Child
 
@@ -15,7 +15,15 @@ SUBJECTS = [
     "own-asyncio",
     "uvloop-protocol",
     pytest.param("haproxy", marks=pytest.mark.haproxy),
+    "nginx",
 ]
+PEERS = {"haproxy": haproxy.find, "nginx": nginx.find}
+
+
+def skip_if_absent(subject: str) -> None:
+    """A peer may not be installed."""
+    if subject in PEERS and PEERS[subject]() is None:
+        pytest.skip(f"{subject} is not installed")
 
 
 def in_child(plan: RoundPlan) -> RoundResult:
@@ -33,13 +41,33 @@ def in_child(plan: RoundPlan) -> RoundResult:
 @pytest.mark.alone
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_a_round_measures_work_that_was_done(subject: str) -> None:
-    if subject == "haproxy" and haproxy.find() is None:
-        pytest.skip("haproxy is not installed")
+    skip_if_absent(subject)
     result = in_child(RoundPlan(subject=subject, seconds=0.5, warmup_s=0.3, at_once=16))
     assert result.errors == 0
-    assert result.connections > 50
+    assert result.done > 50
     assert result.seconds >= 0.5
     # The process cannot have used more than the whole of its one core; 10 ms for the clock's grain.
     assert 0 < result.busy < 1 + 0.01 / 0.5
-    assert result.cpu_us == pytest.approx(result.busy * result.seconds * 1e6 / result.connections)
+    assert result.cpu_us == pytest.approx(result.busy * result.seconds * 1e6 / result.done)
     assert result.user_us + result.system_us == pytest.approx(result.cpu_us)
+
+
+@pytest.mark.namespace
+@pytest.mark.parametrize("workload", ["keepalive", "bulk"])
+def test_open_connections_are_kept_busy(workload: str) -> None:
+    plan = RoundPlan(subject="own", seconds=0.3, warmup_s=0.2, at_once=4, workload=workload)
+    result = in_child(plan)
+    assert result.errors == 0
+    assert result.done > 20
+    assert result.memory_bytes == 0
+
+
+@pytest.mark.namespace
+@pytest.mark.parametrize("subject", ["own", pytest.param("haproxy", marks=pytest.mark.haproxy)])
+def test_memory_is_counted_for_connections_that_are_held(subject: str) -> None:
+    skip_if_absent(subject)
+    plan = RoundPlan(subject=subject, seconds=0.2, warmup_s=0.1, at_once=1_000, workload="hold")
+    result = in_child(plan)
+    assert (result.done, result.errors) == (1_000, 0)
+    # The tables of a thousand connections hold two numbers for each at the very least.
+    assert 16 < result.memory_bytes < 100_000

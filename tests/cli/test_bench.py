@@ -28,23 +28,16 @@ def portchurn(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.namespace
 @pytest.mark.slow
 def test_json_is_one_row_for_each_subject_and_metric(tmp_path: Path) -> None:
-    done = portchurn(
-        "bench",
-        "relay",
-        "--rounds",
-        "1",
-        "--seconds",
-        "0.3",
-        "--output",
-        "json",
-        "--results",
-        str(tmp_path),
-    )
+    words = ["--rounds", "1", "--seconds", "0.3", "--at-once", "16", "--output", "json"]
+    words += ["--workload", "close", "--workload", "keepalive", "--results", str(tmp_path)]
+    done = portchurn("bench", "relay", *words)
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len({(row["subject"], row["metric"]) for row in rows}) == len(rows) == 12
-    keys = "bench subject version metric unit median low high n against ratio ratio_low ratio_high"
-    assert all(list(row) == keys.split() for row in rows)
+    keys = {(row["bench"], row["subject"], row["metric"], row["against"]) for row in rows}
+    # Two workloads, four subjects, five metrics, against two bases.
+    assert len(keys) == len(rows) == 2 * 4 * 5 * 2
+    names = "bench subject version metric unit median low high n against ratio ratio_low ratio_high"
+    assert all(list(row) == names.split() for row in rows)
     own = next(row for row in rows if (row["subject"], row["metric"]) == ("own", "cpu"))
     assert own["low"] <= own["median"] <= own["high"]
     assert (own["ratio"] is None) == (haproxy.find() is None)
