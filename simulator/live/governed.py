@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
 from simulator.balancing.aged_load import AgedLoad
@@ -320,9 +319,8 @@ class GovernedRelay(Relay):
 
     @property
     def _client_key(self) -> int:
-        address, port = self._address[self._client_now]
-        number = int(IPv4Address(address))
-        return number << 16 | port if self._key == "connection" else number
+        address_and_port = self._address[self._client_now]
+        return address_and_port if self._key == "connection" else address_and_port >> 16
 
     # A connection's moments.
 

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import errno
 from _socket import IPPROTO_TCP, TCP_CONGESTION
+from array import array
+from ipaddress import IPv4Address
 from os import read, set_blocking, write
 from typing import TYPE_CHECKING, Final
 
@@ -54,6 +56,7 @@ __all__ = ["Relay", "RelaySettings", "RelayStatistics"]
 
 _ACCEPTS_PER_WAKEUP: Final = 128
 _ACCEPT_PAUSE_S: Final = 0.075
+_ADDRESSES_KEPT: Final = 4096
 _OUT_OF_RESOURCES: Final = OUT_OF_DESCRIPTORS | OUT_OF_MEMORY
 #: Not a failed connect: the backend took the connection and ended it.
 _RESET_ERRNOS: Final = frozenset({errno.ECONNRESET, errno.EPIPE})
@@ -88,6 +91,7 @@ class Relay(Pairs):
         "_listener",
         "_loop",
         "_membership",
+        "_number_of",
         "_pick",
         "_picks",
         "_refused",
@@ -133,8 +137,9 @@ class Relay(Pairs):
             after_turn=self._after_batch,
         )
         # Of a client, by descriptor.
-        self._address: list[tuple[str, int]] = []
-        self._accepted_ns: list[int] = []
+        self._address = array("Q")  # IPv4 address as a number, 16 bits of port
+        self._accepted_ns = array("q")
+        self._number_of: dict[str, int] = {}  # addresses seen, shifted for the port
         self._accept_due = False
         self._accepting = False
         self._accept_timer: asyncio.TimerHandle | None = None
@@ -274,7 +279,8 @@ class Relay(Pairs):
         self._flags[client] = LIVE | PROMPT
         self._peer[client] = NOBODY
         self._active_ns[client] = self._accepted_ns[client] = now_ns
-        self._address[client] = address
+        host, port = address
+        self._address[client] = (self._number_of.get(host) or self._new_number(host)) | port
         self._accepted += 1
         self._active += 1
         self._idle.add(client)
@@ -282,9 +288,16 @@ class Relay(Pairs):
 
     def _grow(self, fd: int) -> None:
         super()._grow(fd)
-        more = len(self._flags) - len(self._address)
-        self._address.extend([("0.0.0.0", 0)] * more)
-        self._accepted_ns.extend([0] * more)
+        more = bytes(8 * (len(self._flags) - len(self._address)))
+        self._address.frombytes(more)
+        self._accepted_ns.frombytes(more)
+
+    def _new_number(self, host: str) -> int:
+        """An address seen for the first time, or for the first time since many others."""
+        if len(self._number_of) >= _ADDRESSES_KEPT:
+            self._number_of.clear()
+        number = self._number_of[host] = int(IPv4Address(host)) << 16
+        return number
 
     # Connecting to a backend.
 
@@ -421,7 +434,7 @@ class Relay(Pairs):
         call, error, backend = failure
         self._log.refused(
             (monotonic_ns() - self.t0_ns, self._accepted_ns[client] - self.t0_ns),
-            self._address[client],
+            (str(IPv4Address(self._address[client] >> 16)), self._address[client] & 0xFFFF),
             (call, error, Hop.BALANCER_BACKEND, backend),
         )
         self._refused += 1
