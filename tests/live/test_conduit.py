@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.kernel.sockets import LINGER_ZERO
-from simulator.live.conduit import Conduit
+from simulator.live.conduit import CONDUITS_MAX, PIPE_BYTES, Conduit
+from simulator.live.relay import RelaySettings
 from tests.support.relay_process import open_descriptors
 from tests.support.stage import staged
 
@@ -129,3 +130,31 @@ async def test_a_relay_lets_go_of_the_pipe_when_its_connection_ends() -> None:
         backend.close()
         await stage.until(lambda now: now.active == 0)
         assert open_descriptors() == before - 4, "both ends here, both in the relay, and the pipe"
+
+
+async def test_stuck_bulk_holds_few_pipes_and_the_rest_is_copied() -> None:
+    async with staged() as stage:
+        before = open_descriptors()
+        clients = [stage.client() for _ in range(CONDUITS_MAX + 4)]
+        backends = [await stage.backend() for _ in clients]  # never read
+        held = open_descriptors()
+        await stage.flood(clients, 0.3)
+        assert held < open_descriptors() <= held + 2 * CONDUITS_MAX
+        buffered = stage.relay.statistics().buffered_bytes
+        assert 0 < buffered <= CONDUITS_MAX * PIPE_BYTES + 4 * RelaySettings().buffer_bytes
+        for sock in (*clients, *backends):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+            sock.close()
+        statistics = await stage.until(lambda now: now.active == 0)
+        assert statistics.buffered_bytes == 0
+        assert open_descriptors() == before
+
+
+async def test_a_small_buffer_is_never_exceeded_by_a_pipe() -> None:
+    async with staged(settings=RelaySettings(buffer_bytes=65_535)) as stage:
+        client = stage.client()
+        await stage.backend()
+        held = open_descriptors()
+        await stage.flood([client], 0.1)
+        assert open_descriptors() == held
+        assert 0 < stage.relay.statistics().buffered_bytes <= 65_535
