@@ -119,7 +119,8 @@ def serve(listener: socket.socket, endpoints: Sequence[tuple[str, int]]) -> None
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Client(turn), sock=listener)
+        # Listening again with a shorter queue would make a burst wait for its second SYN.
+        server = await loop.create_server(lambda: Client(turn), sock=listener, backlog=4096)
         await server.serve_forever()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
