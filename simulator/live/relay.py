@@ -292,6 +292,11 @@ class Relay(Pairs):
         self._address.frombytes(more)
         self._accepted_ns.frombytes(more)
 
+    def _client_address(self, client: int) -> tuple[str, int]:
+        """Address and port that a client came from."""
+        number, port = divmod(self._address[client], 1 << 16)
+        return str(IPv4Address(number)), port
+
     def _new_number(self, host: str) -> int:
         """An address seen for the first time, or for the first time since many others."""
         if len(self._number_of) >= _ADDRESSES_KEPT:
@@ -434,7 +439,7 @@ class Relay(Pairs):
         call, error, backend = failure
         self._log.refused(
             (monotonic_ns() - self.t0_ns, self._accepted_ns[client] - self.t0_ns),
-            (str(IPv4Address(self._address[client] >> 16)), self._address[client] & 0xFFFF),
+            self._client_address(client),
             (call, error, Hop.BALANCER_BACKEND, backend),
         )
         self._refused += 1

@@ -92,7 +92,7 @@ class SidecarRelay(Relay):
             address, port = self._dialer.sockets[fd].getsockname()
             self._cut_log.cut(
                 (monotonic_ns() - self.t0_ns, self._accepted_ns[client] - self.t0_ns),
-                self._address[client],
+                self._client_address(client),
                 (address, port),
             )
         super()._on_reset(fd)
