@@ -63,7 +63,7 @@ pins: setup-dev ## compile requirements.txt and requirements-dev.txt again (UPGR
 	@! grep -nE '://|^ *--(index-url|extra-index-url|find-links|trusted-host)' requirements*.txt \
 		|| { echo 'make pins: a host name or an index line got into the pins (above)' >&2; exit 1; }
 
-bench: setup ## CPU of one relayed connection, beside HAProxy where it is installed
+bench: setup ## what relaying costs, beside HAProxy and nginx where they are installed
 	$(BIN)/portchurn bench relay $(ARGS)
 
 # A variant for each policy, long enough for a p99 and with the limits of the short form left out.
