@@ -28,6 +28,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("serve", "Serve backends and balancer without traffic, for your own client."),
     "validate": ("validate", "Check scenario files; every error at once."),
     "explain": ("explain", "Say what a run would create, need and hit, before anything runs."),
+    "port": ("port", "Explain a port: what it is, who may use it, who holds it here."),
     "list": ("list_runs", "List stored runs, newest first."),
     "show": ("show", "Print the summary of a stored run."),
     "new": ("new", "Write a commented scenario to start from."),
