@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,8 @@ from simulator.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulator.kernel.host_ports import HostPorts
     from simulator.kernel.port_sockets import PortSockets
-
-_DEFAULT_RANGE: Final = "32768-60999"
 
 
 @click.command(name="port", context_settings={"ignore_unknown_options": True})
@@ -40,6 +39,7 @@ def command(
     Region and registration, the systems and pools that may use it, how likely a load has it in
     use, which process holds it here, and how to ask other systems the same.
     """
+    from simulator.kernel.host_ports import read_host_ports
     from simulator.ports.facts import port_facts
     from simulator.ports.number_list import parse_ports
     from simulator.ports.registry import registry
@@ -52,14 +52,14 @@ def command(
         numbers = parse_ports(ports, known)
     except ValueError as error:
         raise UsageError(f"{error}.") from error
-    local_range = _local_range()
+    host = read_host_ports()
     facts = [port_facts(number, known) for number in numbers]
     if load is not None:
         for each in facts:
-            each["use"] = _use(each["port"], load, time_wait, lifetime, range_text or local_range)
-    here = _here(numbers, local_range) | {
-        "registry": {"taken": known.taken, "newest": known.newest}
-    }
+            each["use"] = _use(
+                each["port"], load, time_wait, lifetime, range_text or str(host.ports)
+            )
+    here = _here(numbers, host) | {"registry": {"taken": known.taken, "newest": known.newest}}
     if as_json or output == "json":
         click.echo(json.dumps({"ports": facts, "here": here}, indent=1))
     elif len(facts) == 1:
@@ -105,16 +105,7 @@ def _use(port: int, load: str, time_wait: str, lifetime: str, range_text: str) -
     }
 
 
-def _local_range() -> str:
-    """This host's range, or Linux's default where it may not be read."""
-    from simulator.kernel.sysctls import read_settings
-
-    name = "net.ipv4.ip_local_port_range"
-    text = read_settings([name])[name]
-    return "-".join(text.split()) if text else _DEFAULT_RANGE
-
-
-def _here(numbers: Sequence[int], local_range: str) -> dict[str, Any]:
+def _here(numbers: Sequence[int], host: HostPorts) -> dict[str, Any]:
     """The sockets on these ports here, and what may not be seen."""
     from dataclasses import asdict
 
@@ -133,8 +124,8 @@ def _here(numbers: Sequence[int], local_range: str) -> dict[str, Any]:
             }
             for each in found
         ],
-        "local_range": local_range,
-        "range_notes": _range_notes(numbers, local_range),
+        "local_range": str(host.ports),
+        "range_notes": _range_notes(numbers, host),
         "notes": _notes(lots, holders.hidden, holders.other_namespaces),
     }
 
@@ -159,26 +150,15 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
-def _range_notes(numbers: Sequence[int], local_range: str) -> dict[int, list[str]]:
+def _range_notes(numbers: Sequence[int], host: HostPorts) -> dict[int, list[str]]:
     """Whether connect() on this host may take each port by itself."""
-    from simulator.kernel.sysctls import read_settings
-    from simulator.ports.range import parse_port_range
-
-    name = "net.ipv4.ip_local_reserved_ports"
-    reserved = _reserved(read_settings([name])[name] or "")
-    ports = parse_port_range(local_range)
     notes = {}
     for number in numbers:
-        if any(first <= number <= last for first, last in reserved):
+        if any(number in block for block in host.reserved):
             notes[number] = ["reserved here: connect() and bind(0) pass over it"]
-        elif number in ports:
-            notes[number] = [f"this host hands it out: ip_local_port_range is {ports}"]
+        elif number in host.ports:
+            notes[number] = [f"this host hands it out: ip_local_port_range is {host.ports}"]
     return notes
-
-
-def _reserved(text: str) -> list[tuple[int, int]]:
-    bounds = [part.partition("-") for part in text.split(",") if part]
-    return [(int(first), int(last or first)) for first, _, last in bounds]
 
 
 def _notes(lots: Sequence[PortSockets], hidden: int, other_namespaces: int) -> list[str]:

@@ -140,13 +140,13 @@ def _request(states: int, toward: Sequence[int] = ()) -> bytes:
     return head + body
 
 
-def _heads(datagram: bytes) -> Array:
+def _heads(datagram: bytes, head: np.dtype[Any]) -> Array:
     """The heads of all messages in a datagram, whether or not they have one length."""
     size = int.from_bytes(datagram[:4], "little")
     count, rest = divmod(len(datagram), size)
-    if rest == 0 and size >= _HEAD.itemsize:
+    if rest == 0 and size >= head.itemsize:
         strided: Array = np.ndarray(
-            (count,), _HEAD, buffer=datagram, strides=(size,)
+            (count,), head, buffer=datagram, strides=(size,)
         )  # every message as long as the first?
         if bool((strided["length"] == size).all()):
             return strided
@@ -158,18 +158,22 @@ def _heads(datagram: bytes) -> Array:
             break
         offsets.append(at)
         at += (size + 3) & ~3
-    padded = np.frombuffer(datagram + bytes(_HEAD.itemsize), np.uint8)
-    rows = np.array(offsets, np.intp)[:, None] + np.arange(_HEAD.itemsize)
-    return np.ascontiguousarray(padded[rows]).view(_HEAD)[:, 0]
+    padded = np.frombuffer(datagram + bytes(head.itemsize), np.uint8)
+    rows = np.array(offsets, np.intp)[:, None] + np.arange(head.itemsize)
+    return np.ascontiguousarray(padded[rows]).view(head)[:, 0]
 
 
-def parse_datagram(datagram: bytes) -> tuple[Array, bool, bool]:
+def parse_datagram(datagram: bytes, head: np.dtype[Any] = _HEAD) -> tuple[Array, bool, bool]:
     """Split one datagram into socket heads, whether it ends the dump, and whether it is whole.
+
+    Args:
+        datagram: what was received.
+        head: the fields wanted of each message, ``kind``, ``flags`` and ``length`` among them.
 
     Raises:
         OSError: the kernel answered with an error.
     """
-    heads = _heads(datagram)
+    heads = _heads(datagram, head)
     kinds = heads["kind"]
     if bool((kinds == _NLMSG_ERROR).any()):
         at = int(np.flatnonzero(kinds == _NLMSG_ERROR)[0])
