@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _TIME_WAIT_S: Final = 60.0
 #: The upper bytes of 127.0.0.0/8 in its mapped form.
 _LOOPBACK: Final = np.uint64(0xFFFF << 8 | 127)
+#: A TIME_WAIT that ends later than it would have by this is another one. Ends are known to a tick
+#: of the kernel and the time a dump takes; a tuple is taken over after tcp_tw_reuse_delay.
+_LATER_S: Final = 0.2
 #: Rates are means over so many looks: one alone is as jumpy as arrivals are.
 _LOOKS: Final = 5
 #: Groups beside those shown whose past is kept, so that one that becomes busy has a rate.
@@ -61,7 +64,9 @@ class _Group:
     remaining_s: Array
     recyclable: int
     blocked_s: float
-    closed: int
+    #: Ports in TIME_WAIT, ascending, and when each ends, s on the monotonic clock.
+    waiting: Array
+    ends_s: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,8 @@ class TupleWatch:
         listening = np.unique(table.sport[table.state == LISTEN])
         found = _outgoing(table, host, listening)
         most = sorted(found, key=lambda each: (-each.in_use, each.key))[: self._top + _KEPT]
-        groups = {each.key: _group(table, each, host, since_s) for each in most}
-        self._take_note(groups, since_s)
+        groups = {each.key: _group(table, each, host, now_ns / NS_PER_S) for each in most}
+        self._take_note(groups, since_s, now_ns / NS_PER_S)
         budget, reserved, held = _budget(host, listening)
         told = [each.key for each in most[: self._top] if each.in_use]
         self._before, self._before_ns = groups, now_ns
@@ -135,7 +140,7 @@ class TupleWatch:
             complete=table.complete,
         )
 
-    def _take_note(self, groups: dict[_Key, _Group], since_s: float) -> None:
+    def _take_note(self, groups: dict[_Key, _Group], since_s: float, now_s: float) -> None:
         """Add what happened since the look before to each group's past, and forget the gone."""
         steps: dict[_Key, deque[_Step]] = {}
         for key, now in groups.items():
@@ -146,10 +151,11 @@ class TupleWatch:
             known = before.sports if before else np.empty(0, np.uint16)
             change = now.live - (before.live if before else 0)
             seen = len(np.setdiff1d(now.sports, known, assume_unique=True))
+            closed = _closed(now, before, now_s - since_s)
             # A tuple that was taken over from TIME_WAIT has the port it had; its close shows it.
-            opened = max(seen, now.closed + change)
+            opened = max(seen, closed + change)
             steps[key].append(
-                _Step(seconds=since_s, opened=opened, closed=now.closed, live_change=change)
+                _Step(seconds=since_s, opened=opened, closed=closed, live_change=change)
             )
         self._steps = steps
 
@@ -247,19 +253,37 @@ def _is_loopback(halves: Array) -> Array:
     return local
 
 
-def _group(table: TupleTable, members: _Members, host: HostPorts, since_s: float) -> _Group:
-    rows = members.rows
+def _group(table: TupleTable, members: _Members, host: HostPorts, now_s: float) -> _Group:
+    rows = members.rows  # by ascending local port
     state = table.state[rows]
     reused = bool(_reused(table.source[rows[:1]], table.peer[rows[:1]], host)[0])
     blocked_s = min(_TIME_WAIT_S, host.reuse_delay_s) if reused else _TIME_WAIT_S
-    left_s = table.timer_ms[rows][state == TIME_WAIT] / 1000
+    waits = state == TIME_WAIT
+    left_s = table.timer_ms[rows][waits] / 1000
     remaining_s = left_s - (_TIME_WAIT_S - blocked_s)
     return _Group(
         sports=table.sport[rows],
-        live=int(np.count_nonzero(state != TIME_WAIT)),
+        live=int(np.count_nonzero(~waits)),
         established=int(np.count_nonzero(state == ESTABLISHED)),
         remaining_s=remaining_s[remaining_s > 0],
         recyclable=int(np.count_nonzero(remaining_s <= 0)),
         blocked_s=blocked_s,
-        closed=int(np.count_nonzero(left_s > _TIME_WAIT_S - since_s)),
+        waiting=table.sport[rows][waits],
+        ends_s=now_s + left_s,
     )
+
+
+def _closed(now: _Group, before: _Group | None, before_s: float) -> int:
+    """How many tuples went into TIME_WAIT since the look before.
+
+    Those whose port did not wait then, and those that now wait for longer: taken over, and closed
+    again. Of a group that was not known, those that began to wait since.
+    """
+    if before is None:
+        return int(np.count_nonzero(now.ends_s - _TIME_WAIT_S > before_s))
+    if not len(before.waiting):
+        return len(now.waiting)
+    at = np.minimum(np.searchsorted(before.waiting, now.waiting), len(before.waiting) - 1)
+    same = before.waiting[at] == now.waiting
+    again = now.ends_s > before.ends_s[at] + _LATER_S
+    return int(np.count_nonzero(~same | again))

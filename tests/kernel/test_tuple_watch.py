@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import time
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -201,3 +202,41 @@ def test_the_kernel_refuses_where_the_look_says_that_nothing_is_left() -> None:
     assert each.in_use == second.budget
     assert each.wall_s == 0
     assert each.opened_per_s * second.since_s == pytest.approx(10)
+
+
+def run_into_the_wall() -> tuple[float, float]:
+    """Short connections at a steady pace: when a look says the wall comes, and when it came."""
+    write_sysctl("ip_local_port_range", "40000 40199")
+    write_sysctl("tcp_tw_reuse", "0")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 7_000))
+        server.listen(200)
+        watch = TupleWatch()
+        watch.look()
+        started = time.monotonic()
+        told_s, looked = 0.0, started
+        for count in range(1_000):
+            # The pace itself is under test; nothing waits here for something to be ready.
+            time.sleep(max(0.0, started + count / 100 - time.monotonic()))
+            client = stack.enter_context(socket.socket())
+            try:
+                client.connect(("127.0.0.1", 7_000))
+            except OSError:
+                return told_s, time.monotonic() - looked
+            client.close()
+            server.accept()[0].close()
+            if count == 99:
+                looked = time.monotonic()
+                (each,) = watch.look().busiest
+                told_s = each.wall_s
+    raise AssertionError("1,000 connections found a port among 200")
+
+
+@pytest.mark.namespace
+@pytest.mark.alone
+@pytest.mark.slow
+def test_the_wall_comes_when_it_was_said_to() -> None:
+    told_s, came_s = in_namespace(run_into_the_wall)
+    assert told_s == pytest.approx(1.0, rel=0.1)  # (200 - 100) / 100 per second
+    assert came_s == pytest.approx(told_s, rel=0.25)
