@@ -52,7 +52,7 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("theory/planted.py", "import asyncio", "Rules and records reach no socket"),
         ("experiment.py", "import subprocess", "Sockets and processes stay"),
         ("report/terminal.py", "import simulator.live", "Measurement, storage and reports"),
-        ("cli/run.py", "import aiohttp", "An HTTP server is a backend's"),
+        ("cli/run.py", "import aiohttp", "HTTP servers, of backends and of metrics"),
     ],
 )
 def test_a_planted_breach_is_caught(copy: Path, planted: str, line: str, contract: str) -> None:

@@ -16,9 +16,8 @@ from simulator.errors import Refused, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiohttp import web
-
     from simulator.kernel.tuple_watch import TupleWatch
+    from simulator.live.metrics_server import MetricsServer
     from simulator.ports.watched import Look
 
     Show = Callable[[Look], None]
@@ -112,7 +111,7 @@ async def _watch(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     newest: list[Look] = []
-    runner = None if endpoint is None else await _serve(endpoint, newest)
+    server = None if endpoint is None else await _serve(endpoint, newest)
     display = _Display(output)
     try:
         started = loop.time()
@@ -133,8 +132,8 @@ async def _watch(
                 pass
     finally:
         display.close()
-        if runner is not None:
-            await runner.cleanup()
+        if server is not None:
+            await server.close()
 
 
 def _look(watch: TupleWatch) -> Look:
@@ -144,34 +143,14 @@ def _look(watch: TupleWatch) -> Look:
         raise Refused(f"The kernel does not show its sockets: {error.strerror}.") from error
 
 
-async def _serve(endpoint: tuple[str, int], newest: list[Look]) -> web.AppRunner:
-    """Serve the newest look at /metrics; says on stderr where."""
-    from aiohttp import web
-
+async def _serve(endpoint: tuple[str, int], newest: list[Look]) -> MetricsServer:
+    """Serve the newest look; says on stderr where."""
+    from simulator.live.metrics_server import MetricsServer
     from simulator.report.prometheus_text import CONTENT_TYPE, metrics
 
-    async def page(_request: web.Request) -> web.Response:
-        if not newest:
-            return web.Response(status=503, text="no look yet\n")
-        return web.Response(
-            body=metrics(newest[0]).encode(), headers={"Content-Type": CONTENT_TYPE}
-        )
-
-    app = web.Application()
-    app.router.add_get("/metrics", page)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, *endpoint).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise Refused(
-            f"--prometheus: cannot listen on {endpoint[0]}:{endpoint[1]} ({error.strerror})."
-        ) from error
-    host, port = runner.addresses[0][:2]
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"metrics at http://{shown}:{port}/metrics", err=True)
-    return runner
+    server = MetricsServer(lambda: metrics(newest[0]) if newest else None, CONTENT_TYPE)
+    click.echo(f"metrics at {await server.start(*endpoint)}", err=True)
+    return server
 
 
 class _Display:

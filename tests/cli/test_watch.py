@@ -127,4 +127,4 @@ def test_an_endpoint_that_is_taken_is_refused() -> None:
         taken = f"127.0.0.1:{server.getsockname()[1]}"
         done = portchurn("watch", "--once", "--prometheus", taken)
     assert done.code == 3
-    assert f"cannot listen on {taken}" in done.err
+    assert f"Cannot listen on {taken}" in done.err
