@@ -12,6 +12,7 @@ from simulator.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulator.kernel.holders import Holders
     from simulator.kernel.host_ports import HostPorts
     from simulator.kernel.port_sockets import PortSockets
 
@@ -126,7 +127,7 @@ def _here(numbers: Sequence[int], host: HostPorts) -> dict[str, Any]:
         ],
         "local_range": str(host.ports),
         "range_notes": _range_notes(numbers, host),
-        "notes": _notes(lots, holders.hidden, holders.other_namespaces),
+        "notes": _notes(lots, holders),
     }
 
 
@@ -161,7 +162,7 @@ def _range_notes(numbers: Sequence[int], host: HostPorts) -> dict[int, list[str]
     return notes
 
 
-def _notes(lots: Sequence[PortSockets], hidden: int, other_namespaces: int) -> list[str]:
+def _notes(lots: Sequence[PortSockets], holders: Holders) -> list[str]:
     """What may not be seen, so that *free* is never said of what was not looked at."""
     notes = []
     unseen = sorted({table for lot in lots for table in lot.unseen})
@@ -169,11 +170,16 @@ def _notes(lots: Sequence[PortSockets], hidden: int, other_namespaces: int) -> l
         notes.append(f"this kernel does not show {', '.join(unseen)}")
     if not all(lot.complete for lot in lots):
         notes.append("the table changed while it was read; ask again")
-    if hidden:
-        notes.append(f"{hidden} processes of other users may not be looked into; root may")
-    if other_namespaces:
+    if holders.hidden:
+        notes.append(f"{holders.hidden} processes of other users may not be looked into; root may")
+    if holders.other_namespaces:
         notes.append(
-            f"at least {other_namespaces} other network namespace(s) on this host, such as "
+            f"at least {holders.other_namespaces} other network namespace(s) on this host, such as "
             "containers, have ports of their own"
+        )
+    elif holders.unplaced:
+        notes.append(
+            "other network namespaces, such as containers, would have ports of their own; whether "
+            "there are any, root may see"
         )
     return notes

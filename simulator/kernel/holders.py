@@ -42,11 +42,13 @@ class Holders:
         hidden: processes whose descriptors may not be read.
         other_namespaces: network namespaces, other than ours, in which visible processes live;
             each has its own ports, which are not shown here.
+        unplaced: processes whose namespace may not be read, so that there may be more of them.
     """
 
     by_inode: dict[int, tuple[Holder, ...]]
     hidden: int
     other_namespaces: int
+    unplaced: int
 
 
 def find_holders(inodes: frozenset[int], *, proc: Path = _PROC) -> Holders:
@@ -60,7 +62,7 @@ def find_holders(inodes: frozenset[int], *, proc: Path = _PROC) -> Holders:
     """
     wanted = {f"{_PREFIX}{inode}]": inode for inode in inodes if inode}
     found: dict[int, list[Holder]] = {}
-    hidden = 0
+    hidden = unplaced = 0
     namespaces: set[str] = set()
     for entry in os.scandir(proc):
         if not entry.name.isdecimal():
@@ -68,6 +70,8 @@ def find_holders(inodes: frozenset[int], *, proc: Path = _PROC) -> Holders:
         namespace = _link(os.path.join(entry.path, "ns", "net"))  # noqa: PTH118 - a hot loop
         if namespace:
             namespaces.add(namespace)
+        else:
+            unplaced += 1
         if not wanted:
             continue
         try:
@@ -86,6 +90,7 @@ def find_holders(inodes: frozenset[int], *, proc: Path = _PROC) -> Holders:
         },
         hidden=hidden,
         other_namespaces=len(namespaces - {_link(str(proc / "self" / "ns" / "net"))}),
+        unplaced=unplaced,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.ports.range import region
-from simulator.ports.systems import pools_with, systems_with
+from simulator.ports.systems import POOLS, SYSTEMS, pools_with, systems_with
 
 if TYPE_CHECKING:
     from simulator.ports.registry import Registry
@@ -20,6 +20,10 @@ REGIONS: Final = {
     "system": ("0-1023", "assigned by IANA under strict review; listening wants privilege on Unix"),
     "user": ("1024-49151", "assigned by IANA on request; anybody may listen"),
     "dynamic": ("49152-65535", "never assigned; taken for a while and given back"),
+}
+_SYSTEM_FACTS: Final = {each.name: asdict(each) | {"ports": str(each.ports)} for each in SYSTEMS}
+_POOL_FACTS: Final = {
+    each.name: asdict(each) | {"ports": str(each.ports), "chance": each.chance} for each in POOLS
 }
 
 
@@ -47,11 +51,8 @@ def port_facts(port: int, registry: Registry) -> dict[str, Any]:
             if row.status != "unassigned"
         ],
         "status": {transport: registry.status(port, transport) for transport in ("tcp", "udp")},
-        "systems": [asdict(each) | {"ports": str(each.ports)} for each in systems_with(port)],
-        "pools": [
-            asdict(each) | {"ports": str(each.ports), "chance": each.chance}
-            for each in pools_with(port)
-        ],
+        "systems": [_SYSTEM_FACTS[each.name] for each in systems_with(port)],
+        "pools": [_POOL_FACTS[each.name] for each in pools_with(port)],
     }
 
 

@@ -57,7 +57,7 @@ class Registration:
         return "reserved" if _RESERVED_RE.match(self.description) else "assigned"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Registry:
     """All rows, and the days by which their age can be told.
 
@@ -73,7 +73,7 @@ class Registry:
 
     def of(self, port: int) -> tuple[Registration, ...]:
         """The rows that hold a port, in the registry's order; none for a dynamic port."""
-        return tuple(row for row in self.rows if row.first <= port <= row.last)
+        return _by_port(self).get(port, ())
 
     def status(self, port: int, transport: str) -> Status:
         """What a port is for one transport.
@@ -97,6 +97,15 @@ class Registry:
             if row.status == status and (transport in row.transports or not row.transports)
             for port in range(row.first, row.last + 1)
         )
+
+
+@cache
+def _by_port(known: Registry) -> dict[int, tuple[Registration, ...]]:
+    held: dict[int, tuple[Registration, ...]] = {}
+    for row in known.rows:
+        for port in range(row.first, row.last + 1):
+            held[port] = (*held.get(port, ()), row)
+    return held
 
 
 @cache

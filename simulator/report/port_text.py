@@ -49,6 +49,9 @@ def port_text(facts: dict[str, Any], here: dict[str, Any]) -> str:
 def ports_table(all_facts: list[dict[str, Any]], here: dict[str, Any]) -> str:
     """Several ports, one line each, and below them what may not be seen."""
     rows = [("port", "region", "service", "in the range of", "here")]
+    sockets: dict[int, list[dict[str, Any]]] = {}
+    for each in here["sockets"]:
+        sockets.setdefault(each["sport"], []).append(each)
     for facts in all_facts:
         systems = ", ".join(system["name"] for system in facts["systems"]) or DASH
         rows.append(
@@ -57,7 +60,7 @@ def ports_table(all_facts: list[dict[str, Any]], here: dict[str, Any]) -> str:
                 facts["region"]["name"],
                 safe(service_of(facts), 28),
                 systems if len(systems) <= 40 else f"{len(facts['systems'])} systems",
-                _held(facts["port"], here),
+                _held(facts["port"], {"sockets": sockets.get(facts["port"], [])}),
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
@@ -136,8 +135,8 @@ def _pace(each: Destination, look: Look) -> str:
 
 
 def _time(seconds: float) -> str:
-    if seconds == inf:
-        return "never"
+    if seconds < 10:
+        return f"{seconds:.1f}s"
     if seconds < 120:
         return f"{seconds:.0f}s"
     return f"{seconds / 60:.0f}min" if seconds < 7200 else f"{seconds / 3600:.1f}h"

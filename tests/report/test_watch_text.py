@@ -54,6 +54,7 @@ def look(*busiest: Destination, **changes: Any) -> Look:  # noqa: ANN401 - any f
         (look(destination()), "No wall ahead at the present rates; the fullest, toward"),
         (look(destination(), since_s=0.0), "Rates come with the next look"),
         (look(destination(wall_s=33.6)), "The wall toward 10.0.0.9:443 is 34s away at 300/s: 63.8"),
+        (look(destination(wall_s=0.44)), "is 0.4s away"),
         (look(destination(wall_s=600)), "is 10min away"),
         (look(destination(wall_s=9_000)), "is 2.5h away"),
         (look(destination(wall_s=90_000)), "No wall ahead"),
