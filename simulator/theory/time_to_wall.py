@@ -42,19 +42,21 @@ def time_to_wall_s(
             today is no promise.
         closing_per_s: c, tuples that go into TIME_WAIT per second, >= 0.
         blocked_s: W, how long each stays there, s, >= 0.
-        remaining_s: for each tuple in TIME_WAIT now, how long it still blocks, s, > 0, any order.
+        remaining_s: for each tuple in TIME_WAIT now, how long it still blocks, s, in any order;
+            what is longer than W, by a tick of the kernel's clock, counts as W.
     """
     growth = max(0.0, growth_per_s)
-    ends = np.sort(np.append(remaining_s[remaining_s > 0], blocked_s))
-    ends = ends[ends <= blocked_s]
-    held = open_now + float(np.count_nonzero(remaining_s > 0))
+    waiting = np.minimum(remaining_s[remaining_s > 0], blocked_s)
+    ends = np.append(np.sort(waiting), blocked_s)
+    held = open_now + len(waiting)
     if held >= budget:
         return 0.0
     slope = growth + closing_per_s
     if slope > 0:
         gone = np.arange(len(ends))
         starts = np.append(0.0, ends[:-1])
-        reached = np.maximum(starts, (budget - held + gone) / slope)
+        with np.errstate(over="ignore"):  # at next to no slope it is never: infinite
+            reached = np.maximum(starts, (budget - held + gone) / slope)
         early = np.flatnonzero(reached < ends)
         if len(early):
             return float(reached[early[0]])

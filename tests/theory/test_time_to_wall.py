@@ -52,6 +52,11 @@ def test_a_steady_state_stays() -> None:
     assert wall_s(6_000, closing=100, remaining=remaining) == 0
 
 
+def test_a_timer_a_tick_too_long_ends_all_the_same() -> None:
+    told = wall_s(11, closing=0.005, growth=0.005, remaining=(60.004,) * 10)
+    assert told == pytest.approx((11 - 0.005 * 60) / 0.005)
+
+
 def test_growth_of_open_connections_alone_reaches_it() -> None:
     assert wall_s(1_000, open_now=500, growth=5) == pytest.approx(100)
     assert wall_s(1_000, open_now=500, growth=-5) == inf
