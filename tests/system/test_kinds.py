@@ -11,7 +11,7 @@ from tests.support.command import run_json, write_scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.namespace, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.namespace, pytest.mark.slow]
 
 SCENARIO = """
 title: Kinds of backends

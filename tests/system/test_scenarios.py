@@ -204,8 +204,9 @@ def test_retry_herd(tmp_path: Path) -> None:
 
 
 def test_keepalive_race(tmp_path: Path) -> None:
-    runs = run("keepalive-race", tmp_path)
-    variants = load_file(SCENARIOS / "keepalive-race.yaml").variants
+    denser = ["traffic.0.for=2s", "traffic.0.arrivals.poisson=600/s"]
+    runs = run("keepalive-race", tmp_path, *(part for one in denser for part in ("--set", one)))
+    variants = load_file(SCENARIOS / "keepalive-race.yaml", overrides=denser).variants
     plan = make_plan(variants[0].scenario)
     longest = plan.extra["think_ns"].reshape(-1, 5).max(axis=1)
     # Exactly those with a pause of more than 150 ms are cut, but for the few at the very edge.
@@ -228,7 +229,8 @@ def test_http_keepalive(tmp_path: Path) -> None:
 
 
 def test_why_dynamic_range(tmp_path: Path) -> None:
-    runs = run("why-dynamic-range", tmp_path, "--variant", "permanent")
+    faster = ("--set", "traffic.0.for=5s", "--set", "traffic.0.arrivals.constant=4000/s")
+    runs = run("why-dynamic-range", tmp_path, "--variant", "permanent", *faster)
     for name in ("borrowed", "many-tuples"):
         runs |= run("why-dynamic-range", tmp_path, "--variant", name, "--set", "traffic.0.for=3s")
     permanent = runs["permanent"]["attempts"]
@@ -342,8 +344,8 @@ def test_retry_storm(tmp_path: Path) -> None:
 
 
 def test_stale_load(tmp_path: Path) -> None:
-    runs = run("stale-load", tmp_path)
-    assert runs["fresh"]["attempts"]["ok"] == 3000
+    runs = run("stale-load", tmp_path, "--set", "traffic.0.for=2s")
+    assert runs["fresh"]["attempts"]["ok"] == 2000
     # 1,000/s * 200 ms / 4 = 50 toward each; sampled in between two arrivals.
     assert hop(runs["fresh"], "balancer-backend")["in_use_peak"] == pytest.approx(50, abs=8)
     assert hop(runs["stale"], "balancer-backend")["in_use_peak"] >= 130
@@ -353,7 +355,7 @@ def test_stale_load(tmp_path: Path) -> None:
 
 
 def test_health_check_cost(tmp_path: Path) -> None:
-    runs = run("health-check-cost", tmp_path)
+    runs = run("health-check-cost", tmp_path, "--set", "traffic.0.for=3s")
     # Traffic holds 80/s / 2 * 1 s = 40 toward each backend, whoever checks.
     resets = hop(runs["closed by reset"], "balancer-backend")["in_use_peak"]
     assert resets == pytest.approx(40, abs=6)
@@ -388,13 +390,13 @@ def test_thousand_backends(tmp_path: Path) -> None:
 
 
 def test_inference_streams(tmp_path: Path) -> None:
-    runs = run("inference-streams", tmp_path)
+    runs = run("inference-streams", tmp_path, "--set", "traffic.0.for=3s")
     # The first 200 prompts take every port within 1 s; each port comes back 1.12 s after it was
     # lent, so every such stretch of 1.12 s serves 200 of the 224 that were asked.
-    whole, rest = divmod(4.0, 31 * 0.02 + 0.5)
+    whole, rest = divmod(3.0, 31 * 0.02 + 0.5)
     served = whole * 200 + min(200, rest * 200)
     assert runs["one stream each"]["attempts"]["ok"] == pytest.approx(served, rel=0.03)
-    assert runs["four streams each"]["attempts"]["ok"] == 4 * 50
+    assert runs["four streams each"]["attempts"]["ok"] == 3 * 50
     spread = hop(runs["four servers"], "balancer-backend")["in_use_peak"]
     assert spread == pytest.approx(200 * 1.12 / 4, abs=6)
 

@@ -12,7 +12,7 @@ from tests.support.command import run_json, write_scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.namespace, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.namespace, pytest.mark.slow]
 
 #: name -> (scenario, expected code, expected hop, words the sentence must hold)
 CAUSES: dict[str, tuple[str, str, str | None, tuple[str, ...]]] = {
