@@ -53,7 +53,7 @@ def command(
     from simulator.scenario.load import load_file
 
     loaded = load_file(file, overrides=overrides, seed=seed, only=variant)
-    chosen = _chosen(loaded, variant)
+    chosen = chosen_variants(loaded, variant)
     if show_plan:
         return _print_plans(chosen, loaded.traces)
     code = EXIT_OK
@@ -70,7 +70,7 @@ def command(
     return code
 
 
-def _chosen(loaded: Loaded, variant: str | None) -> list[tuple[str, Scenario]]:
+def chosen_variants(loaded: Loaded, variant: str | None) -> list[tuple[str, Scenario]]:
     """Name and scenario of what would run: each variant, or the scenario itself."""
     named = [(one.name, one.scenario) for one in loaded.variants] or [("", loaded.scenario)]
     if variant is None:
@@ -152,18 +152,18 @@ def _explained(
         return refused, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
     flight = examine(scenario, plan, read_machine())
     answer: dict[str, Any] = {"variant": name, "title": scenario.title}
-    answer |= _finite(asdict(flight))
+    answer |= finite(asdict(flight))
     if scenario.backends.churn is not None:
         answer["moves"] = [asdict(move) for move in plan_moves(scenario)]
     return answer, "\n".join([_head(name, scenario), *_lines(scenario, plan, flight), ""])
 
 
-def _finite(node: Any) -> Any:  # noqa: ANN401 - any part of the answer
+def finite(node: Any) -> Any:  # noqa: ANN401 - any part of the answer
     """JSON has no infinity: a ceiling that does not exist is null."""
     if isinstance(node, dict):
-        return {key: _finite(value) for key, value in node.items()}
+        return {key: finite(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
-        return [_finite(value) for value in node]
+        return [finite(value) for value in node]
     return None if isinstance(node, float) and node == float("inf") else node
 
 

@@ -258,7 +258,7 @@ def _ceiling(scenario: Scenario, plan: Plan, opened: Times, hop: Hop, budget: Ho
     runs_out_at = int(due[beyond[0]]) if len(beyond) else None
     needed = int(in_use.max(initial=0))
     asked = asked_peak_per_s(scenario, plan)
-    law = _law(budget, mean_open, blocked, per_s)
+    law = law_text(budget, mean_open, blocked, per_s)
     ends = (
         f"so it runs out after {format_ns(runs_out_at)}"
         if runs_out_at is not None
@@ -290,7 +290,8 @@ def tuples_text(budget: HopBudget) -> str:
     return text
 
 
-def _law(budget: HopBudget, mean_open_ns: float, blocked: int | None, per_s: float) -> str:
+def law_text(budget: HopBudget, mean_open_ns: float, blocked: int | None, per_s: float) -> str:
+    """Tuples over the time each is held, as a division that can be followed."""
     if blocked is None:
         return f"{tuples_text(budget)}, each given to one connection and never given back"
     waits = f"{format_ns(blocked)} TIME_WAIT" if blocked else "no TIME_WAIT"
@@ -339,7 +340,7 @@ def _remarks(scenario: Scenario) -> list[str]:
                 f"{budget.name}: bind() to port 0 knows no tcp_tw_reuse, so with early-bind a "
                 "closed connection keeps its port for 60s, whatever kernel.time_wait says"
             )
-    found += _meetings(scenario)
+    found += meetings(scenario)
     source = scenario.balancer.source
     toward = hops.get(Hop.BALANCER_BACKEND.label)
     if toward is not None:
@@ -366,7 +367,7 @@ def _remarks(scenario: Scenario) -> list[str]:
     return found
 
 
-def _meetings(scenario: Scenario) -> list[str]:
+def meetings(scenario: Scenario) -> list[str]:
     """Where one hop's bound ports are lost to the kernel's choice for the other hop."""
     if scenario.balancer.driver == "none":
         return []

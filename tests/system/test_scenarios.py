@@ -11,6 +11,7 @@ import pytest
 from simulator.scenario.load import load_file
 from simulator.traffic.plan import make_plan
 from tests.support.command import SCENARIOS, run_json
+from tests.support.forecasts import assert_as_forecast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,9 @@ def test_every_scenario_has_its_test() -> None:
 
 
 def test_port_wall(tmp_path: Path) -> None:
-    (summary,) = run("port-wall", tmp_path).values()
+    runs = run("port-wall", tmp_path)
+    assert_as_forecast("port-wall", runs)
+    (summary,) = runs.values()
     ports, hold_s = 1000, 0.5
     # The asked rate rises from 500/s to 3,000/s in 8 s and crosses ports / TIME_WAIT here:
     crossing_s = (ports / hold_s - 500) / ((3000 - 500) / 8)
@@ -65,7 +68,9 @@ def test_port_wall(tmp_path: Path) -> None:
 
 
 def test_hold_the_range(tmp_path: Path) -> None:
-    (summary,) = run("hold-the-range", tmp_path).values()
+    runs = run("hold-the-range", tmp_path)
+    assert_as_forecast("hold-the-range", runs, rel=0)
+    (summary,) = runs.values()
     assert summary["attempts"]["planned"] == 16_385
     assert summary["attempts"]["ok"] == 65535 - 49152 + 1 == 16_384
     assert summary["attempts"]["errors"] == {NO_PORT_DIRECT: 1}
@@ -135,6 +140,7 @@ def test_half_full_cliff(tmp_path: Path) -> None:
 
 def test_late_bind(tmp_path: Path) -> None:
     runs = run("late-bind", tmp_path)
+    assert_as_forecast("late-bind", runs, rel=0)
     assert runs["early"]["attempts"]["ok"] == 500
     assert runs["early"]["attempts"]["errors"] == {"balancer-backend/bind/EADDRINUSE": 700}
     assert runs["late"]["attempts"]["ok"] == 1200
@@ -143,6 +149,7 @@ def test_late_bind(tmp_path: Path) -> None:
 
 def test_who_closes_first(tmp_path: Path) -> None:
     runs = run("who-closes-first", tmp_path, "--set", "traffic.0.for=2s")
+    assert_as_forecast("who-closes-first", runs, "--set", "traffic.0.for=2s", rel=0.06)
     waves = 2.0 / 0.5  # each wave of 500 ports lasts one TIME_WAIT
     assert runs["client"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.02)
     # With the idle timeout a tuple is held 520 ms; the first wave is over after 4/3 * 500 / 1500 s.
@@ -155,6 +162,7 @@ def test_who_closes_first(tmp_path: Path) -> None:
 
 def test_many_addresses(tmp_path: Path) -> None:
     runs = run("many-addresses", tmp_path, "--set", "traffic.0.for=2s")
+    assert_as_forecast("many-addresses", runs, "--set", "traffic.0.for=2s")
     waves = 2.0 / 0.5
     assert runs["one"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.02)
     assert runs["two"]["attempts"]["ok"] == pytest.approx(2 * 500 * waves, rel=0.02)
@@ -231,8 +239,12 @@ def test_http_keepalive(tmp_path: Path) -> None:
 def test_why_dynamic_range(tmp_path: Path) -> None:
     faster = ("--set", "traffic.0.for=5s", "--set", "traffic.0.arrivals.constant=4000/s")
     runs = run("why-dynamic-range", tmp_path, "--variant", "permanent", *faster)
+    assert_as_forecast("why-dynamic-range", runs, *faster, rel=0)
+    short: dict[str, dict[str, Any]] = {}
     for name in ("borrowed", "many-tuples"):
-        runs |= run("why-dynamic-range", tmp_path, "--variant", name, "--set", "traffic.0.for=3s")
+        short |= run("why-dynamic-range", tmp_path, "--variant", name, "--set", "traffic.0.for=3s")
+    assert_as_forecast("why-dynamic-range", short, "--set", "traffic.0.for=3s", rel=0)
+    runs |= short
     permanent = runs["permanent"]["attempts"]
     assert (permanent["ok"], permanent["failed"]) == (16_384, 3_616)
     assert runs["borrowed"]["attempts"]["ok"] == 7_500
@@ -391,6 +403,7 @@ def test_thousand_backends(tmp_path: Path) -> None:
 
 def test_inference_streams(tmp_path: Path) -> None:
     runs = run("inference-streams", tmp_path, "--set", "traffic.0.for=3s")
+    assert_as_forecast("inference-streams", runs, "--set", "traffic.0.for=3s", rel=0.06)
     # The first 200 prompts take every port within 1 s; each port comes back 1.12 s after it was
     # lent, so every such stretch of 1.12 s serves 200 of the 224 that were asked.
     whole, rest = divmod(3.0, 31 * 0.02 + 0.5)

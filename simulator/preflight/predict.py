@@ -1,0 +1,403 @@
+"""What a run will come to, from closed forms alone: no plan is drawn, and nothing is started.
+
+The flow of connections is followed as a fluid through the hops (`theory.fluid`). Where arrivals are
+Poisson, chance loses some below the wall as well: Erlang B at the load that endless tuples would
+have at that moment (`theory.erlang`). In each stretch of one time held, the larger of both counts:
+above the wall the fluid, near it Erlang.
+
+All on an ideal network and a machine that keeps up; `reach` names what these forms do not know.
+
+Source: Jennings, Massey, A modified offered load approximation for nonstationary circuit switched
+networks, Telecommunication Systems 7, 1997 (Erlang B at the moment's load).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf, isinf, sqrt
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from simulator.preflight.checks import check_tuples
+from simulator.preflight.flow import Flow, flow_of
+from simulator.preflight.hops import (
+    asked_peak_per_s,
+    blocked_ns,
+    hop_budgets,
+    hops_of,
+    law_text,
+    remarks,
+    source_of,
+    waits_ns,
+)
+from simulator.preflight.reach import NotApplied, not_applied
+from simulator.records import Hop
+from simulator.theory.erlang import erlang_b_at
+from simulator.theory.fluid import Course, Stage, fluid, unlimited
+from simulator.theory.little import ceiling_per_s
+from simulator.theory.parity import Walk, parity_walk, stride_one_walk
+from simulator.units import NS_PER_S, format_count, format_ns, format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from simulator.ports.budget import HopBudget
+    from simulator.scenario.schema import Scenario
+    from simulator.scenario.trace_file import Trace
+
+    Floats = NDArray[np.float64]
+
+#: Fewer expected failures than this are none.
+NO_FAILURE: Final = 0.5
+#: So far above full, what chance adds to the fluid's loss is lost in it.
+_OVERLOAD: Final = 1.2
+_VERDICTS: Final = {
+    Hop.BALANCER_BACKEND: "balancer-source-ports",
+    Hop.SIDECAR_BALANCER: "sidecar-source-ports",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopState:
+    """Tuples of one hop's fullest group at the end of a phase, on average."""
+
+    hop: str
+    in_use: float
+    established: float
+    time_wait: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseForecast:
+    """What one phase comes to.
+
+    Attributes:
+        name: of the phase.
+        end_s: when it is over, s since the start.
+        asked: connections due in it, on average.
+        ok: of those, the ones that find all their ports; None where counts are not predicted.
+        failed: the others.
+        by: where `failed` comes from: ``none``, ``fluid limit``, ``Erlang B`` or both.
+        states: of each hop at its end.
+    """
+
+    name: str
+    end_s: float
+    asked: float
+    ok: float | None
+    failed: float | None
+    by: str
+    states: tuple[HopState, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopForecast:
+    """What one hop comes to.
+
+    Attributes:
+        hop: its label.
+        budget: tuples of one group, health checks' own taken off.
+        groups: how many groups there are.
+        ceiling_per_s: connections per second that can go on; None = no limit.
+        law: that as a division.
+        wall_at_s: when the first connection is expected to find no port, None = never.
+        in_use_peak: most tuples of one group in use at once.
+        failed: connections that fail here; None where counts are not predicted.
+        uses_per_tuple: how often each tuple is used over the run, on average.
+        walk: ports that the kernel looks at for one connect when the hop is at its fullest; None
+            where the kernel does not choose.
+    """
+
+    hop: str
+    budget: int
+    groups: int
+    ceiling_per_s: float | None
+    law: str
+    wall_at_s: float | None
+    in_use_peak: float
+    failed: float | None
+    uses_per_tuple: float
+    walk: Walk | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The answer of the closed forms for one scenario.
+
+    Attributes:
+        verdict: that a run is expected to give.
+        sentence: all of it in one.
+        asked: connections, on average over seeds.
+        asked_deviation: of that number from seed to seed.
+        asked_peak_per_s: highest rate.
+        ok: connections that succeed; None where counts are not predicted.
+        failed: connections that find no port; None likewise.
+        hops: in the order a connection takes them.
+        phases: in order.
+        not_applied: why counts are not predicted; empty when they are.
+        notes: what else a reader should know.
+    """
+
+    verdict: str
+    sentence: str
+    asked: float
+    asked_deviation: float
+    asked_peak_per_s: float
+    ok: float | None
+    failed: float | None
+    hops: tuple[HopForecast, ...]
+    phases: tuple[PhaseForecast, ...]
+    not_applied: tuple[NotApplied, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Loss:
+    """Failures of each hop at each step, shape (hops, steps), and which of them chance made."""
+
+    refused: Floats
+    by_chance: Floats
+
+
+def predict(scenario: Scenario, traces: Mapping[str, Trace] | None = None) -> Forecast:
+    """Work out what a run of a scenario will come to.
+
+    Args:
+        scenario: what is asked.
+        traces: the trace files that it names, as read with its own file.
+
+    Raises:
+        Refused: a trace was not read.
+    """
+    flow = flow_of(scenario, traces or {})
+    budgets = hop_budgets(scenario)
+    stages = [
+        Stage(
+            capacity=float(_room(scenario, hop, budget) * budget.groups),
+            blocked_steps=_blocked_s(scenario, hop) / flow.step_s,
+        )
+        for hop, budget in zip(hops_of(scenario), budgets, strict=True)
+    ]
+    course = fluid(flow.offered, flow.stays, flow.kinds, stages)
+    ideal = course
+    if course.refused.any():
+        ideal = fluid(flow.offered, flow.stays, flow.kinds, unlimited(stages))
+    loss = _losses(scenario, flow, stages, course, ideal)
+    hops = tuple(
+        _hop(scenario, hop, budget, index, flow, course, loss)
+        for index, (hop, budget) in enumerate(zip(hops_of(scenario), budgets, strict=True))
+    )
+    fullest = float(ideal.in_use[-1].max()) / max(1.0, stages[-1].capacity)
+    limits = not_applied(scenario, fullest, is_walled=bool(loss.refused.sum() >= NO_FAILURE))
+    return _forecast(scenario, flow, course, loss, hops, limits)
+
+
+def _room(scenario: Scenario, hop: Hop, budget: HopBudget) -> int:
+    """Tuples of one group that are left to traffic: health checks hold some all the time."""
+    if hop is not Hop.BALANCER_BACKEND:
+        return budget.budget
+    held = check_tuples(scenario, blocked_ns(scenario, scenario.balancer.source))
+    return max(0, budget.budget - round(min(held / budget.sources, budget.budget)))
+
+
+def _blocked_s(scenario: Scenario, hop: Hop) -> float:
+    waits = waits_ns(scenario, hop)
+    return inf if waits is None else waits / NS_PER_S
+
+
+def _losses(
+    scenario: Scenario, flow: Flow, stages: Sequence[Stage], course: Course, ideal: Course
+) -> _Loss:
+    refused, chance = course.refused.copy(), np.zeros_like(course.refused)
+    is_poisson = np.array(
+        [
+            phase.arrivals is not None and phase.arrivals.poisson is not None
+            for phase in scenario.traffic
+        ]
+    )
+    for index, (budget, stage) in enumerate(zip(hop_budgets(scenario), stages, strict=True)):
+        if isinf(stage.blocked_steps) or budget.groups == 0:
+            continue  # nothing comes back, so that chance has no say in who fails
+        each = round(stage.capacity / budget.groups)
+        load = ideal.in_use[index] / budget.groups
+        lost = flow.offered * erlang_b_at(each, load)
+        above = load > max(_OVERLOAD * each, each + 10)
+        lost = np.where(above | ~is_poisson[flow.kinds], course.refused[index], lost)
+        block = max(1, round(flow.mean_open_s / flow.step_s + stage.blocked_steps))
+        starts = np.arange(0, flow.steps, block)
+        wins = np.add.reduceat(lost, starts) > np.add.reduceat(course.refused[index], starts)
+        chosen = wins[np.arange(flow.steps) // block]
+        refused[index] = np.where(chosen, lost, course.refused[index])
+        chance[index] = np.where(chosen, lost, 0.0)
+    return _Loss(refused=refused, by_chance=chance)
+
+
+def _hop(
+    scenario: Scenario,
+    hop: Hop,
+    budget: HopBudget,
+    index: int,
+    flow: Flow,
+    course: Course,
+    loss: _Loss,
+) -> HopForecast:
+    blocked_s, room = _blocked_s(scenario, hop), _room(scenario, hop, budget)
+    per_s = (
+        0.0
+        if isinf(blocked_s)
+        else ceiling_per_s(room * budget.groups, flow.mean_open_s, blocked_s)
+    )
+    failed = float(loss.refused[index].sum())
+    wall = _wall_at_s(loss.refused[index], course.refused[index], flow.step_s)
+    peak = float(course.in_use[index].max()) / max(1, budget.groups)
+    tried = float(course.offered.sum() - loss.refused[: index + 1].sum())
+    return HopForecast(
+        hop=hop.label,
+        budget=room,
+        groups=budget.groups,
+        ceiling_per_s=None if isinf(per_s) else per_s,
+        law=law_text(budget, flow.mean_open_s * NS_PER_S, waits_ns(scenario, hop), per_s),
+        wall_at_s=wall,
+        in_use_peak=peak,
+        failed=failed if failed >= NO_FAILURE else 0.0,
+        uses_per_tuple=tried / budget.total if budget.total else 0.0,
+        walk=_walk(budget, min(budget.budget - 1, round(peak))),
+    )
+
+
+def _wall_at_s(refused: Floats, by_fluid: Floats, step_s: float) -> float | None:
+    """When the first connection fails; the fluid's own moment where it knows one.
+
+    Failures by chance come many at a time, and from few seeds: their sum passes one half long
+    before the usual seed has its first.
+    """
+    for series in (by_fluid, refused):
+        so_far = np.cumsum(series)
+        if so_far[-1] >= NO_FAILURE:
+            return float((np.argmax(so_far >= NO_FAILURE) + 1) * step_s)
+    return None
+
+
+def _walk(budget: HopBudget, taken: int) -> Walk | None:
+    if budget.mode in ("kernel", "late-bind") and budget.budget >= 2:
+        return parity_walk(budget.budget, taken)
+    if budget.mode == "socket-range" and budget.budget:
+        return stride_one_walk(budget.budget, taken)
+    return None
+
+
+def _forecast(
+    scenario: Scenario,
+    flow: Flow,
+    course: Course,
+    loss: _Loss,
+    hops: tuple[HopForecast, ...],
+    limits: tuple[NotApplied, ...],
+) -> Forecast:
+    walls = [hop for hop in hops if hop.wall_at_s is not None]
+    wall = min(walls, key=lambda hop: hop.wall_at_s or 0.0) if walls else None
+    asked = float(flow.offered.sum())
+    failed = sum(hop.failed or 0.0 for hop in hops)
+    peak_per_s = asked_peak_per_s(scenario, flow.sample)
+    phases = _phases(scenario, flow, course, loss, counts=not limits)
+    if limits:
+        hops = tuple(replace(hop, failed=None) for hop in hops)
+    return Forecast(
+        verdict="ok" if wall is None else _verdict(scenario, wall.hop),
+        sentence=_sentence(hops, wall, asked, None if limits else failed, peak_per_s),
+        asked=asked,
+        asked_deviation=sqrt(flow.asked_variance),
+        asked_peak_per_s=peak_per_s,
+        ok=None if limits else asked - failed,
+        failed=None if limits else failed,
+        hops=hops,
+        phases=phases,
+        not_applied=limits,
+        notes=remarks(scenario),
+    )
+
+
+def _verdict(scenario: Scenario, label: str) -> str:
+    """What a run is called that runs out on a hop."""
+    [hop] = [one for one in hops_of(scenario) if one.label == label]
+    if source_of(scenario, hop).ports == "early-bind":
+        return "bind-conflict"  # bind() finds no port before connect() is called
+    return _VERDICTS.get(hop, "client-source-ports")
+
+
+def _phases(
+    scenario: Scenario, flow: Flow, course: Course, loss: _Loss, *, counts: bool
+) -> tuple[PhaseForecast, ...]:
+    found = []
+    for index, phase in enumerate(scenario.traffic):
+        steps = np.flatnonzero(flow.kinds == index)
+        last = int(steps[-1]) if len(steps) else 0
+        asked = float(flow.offered[steps].sum())
+        failed = float(loss.refused[:, steps].sum())
+        failed = failed if failed >= NO_FAILURE else 0.0
+        states = []
+        for row, budget in enumerate(hop_budgets(scenario)):
+            groups = max(1, budget.groups)
+            in_use = float(course.in_use[row, last]) / groups
+            is_open = max(0.0, min(in_use, float(course.is_open[last]) / groups))
+            states.append(
+                HopState(
+                    hop=budget.name,
+                    in_use=in_use,
+                    established=is_open,
+                    time_wait=max(0.0, in_use - is_open),
+                )
+            )
+        found.append(
+            PhaseForecast(
+                name=phase.name,
+                end_s=flow.ends_s[index],
+                asked=asked,
+                ok=asked - failed if counts else None,
+                failed=failed if counts else None,
+                by=_by(failed, float(loss.by_chance[:, steps].sum())),
+                states=tuple(states),
+            )
+        )
+    return tuple(found)
+
+
+def _by(failed: float, by_chance: float) -> str:
+    if not failed:
+        return "none"
+    if by_chance < 0.05 * failed:
+        return "fluid limit"
+    return "Erlang B" if by_chance > 0.95 * failed else "fluid limit and Erlang B"
+
+
+def _sentence(
+    hops: tuple[HopForecast, ...],
+    wall: HopForecast | None,
+    asked: float,
+    failed: float | None,
+    peak_per_s: float,
+) -> str:
+    if wall is None:
+        fullest = max(hops, key=lambda hop: hop.in_use_peak / max(1, hop.budget))
+        share = fullest.in_use_peak / max(1, fullest.budget)
+        return (
+            f"No wall: {format_count(asked)} connections take at most "
+            f"{format_count(fullest.in_use_peak)} of {format_count(fullest.budget)} tuples "
+            f"({100 * share:.1f} %) on {fullest.hop}, the fullest hop."
+        )
+    runs_out = wall.hop.partition("-")[0]
+    at = format_ns((wall.wall_at_s or 0.0) * NS_PER_S)
+    text = (
+        f"The {runs_out} will run out of source ports on {wall.hop} after {at}: {wall.law}, asked "
+        f"up to {format_rate(peak_per_s)}"
+    )
+    if failed is None:
+        return f"{text}."
+    share = failed / asked if asked else 0.0
+    return (
+        f"{text}; {format_count(failed)} of {format_count(asked)} connections "
+        f"({100 * share:.1f} %) will fail."
+    )
