@@ -31,6 +31,7 @@ from simulator.preflight.hops import (
     source_of,
     waits_ns,
 )
+from simulator.preflight.http_cost import http_notes
 from simulator.preflight.reach import NotApplied, not_applied
 from simulator.records import Hop
 from simulator.theory.erlang import erlang_b_at
@@ -316,7 +317,7 @@ def _forecast(
         hops=hops,
         phases=phases,
         not_applied=limits,
-        notes=remarks(scenario),
+        notes=(*remarks(scenario), *http_notes(scenario, flow.sample, peak_per_s)),
     )
 
 
@@ -383,8 +384,9 @@ def _sentence(
     if wall is None:
         fullest = max(hops, key=lambda hop: hop.in_use_peak / max(1, hop.budget))
         share = fullest.in_use_peak / max(1, fullest.budget)
+        known = " as far as ports go" if failed is None else ""
         return (
-            f"No wall: {format_count(asked)} connections take at most "
+            f"No wall{known}: {format_count(asked)} connections take at most "
             f"{format_count(fullest.in_use_peak)} of {format_count(fullest.budget)} tuples "
             f"({100 * share:.1f} %) on {fullest.hop}, the fullest hop."
         )

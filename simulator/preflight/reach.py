@@ -86,8 +86,12 @@ def _backends(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "backends.churn", "backends leave and return, and connections meet old ports"
     if backends.refusing:
         yield "backends.refusing", "some backends refuse whatever the ports are"
-    if faults.hanging or faults.slow or faults.error_rate:
-        yield "backends.faults", "some backends hang, are slow or answer with errors"
+    if faults.hanging or faults.slow or faults.error_rate or faults.leaks:
+        yield "backends.faults", "some backends hang, are slow, answer with errors or never close"
+    if backends.flapping is not None:
+        yield "backends.flapping", "backends stop listening and begin again"
+    if backends.address == "shared":
+        yield "backends.address", "a client that connects from the port it calls meets itself"
     if backends.concurrency is not None:
         yield "backends.concurrency", "requests queue, so that connections are open for longer"
     if backends.accept_every:
