@@ -31,6 +31,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "port": ("port", "Explain a port: what it is, who may use it, who holds it here."),
     "watch": ("watch", "Show the tuple budgets left on this host, live; only reads."),
     "predict": ("predict", "Say what a run will come to, from closed forms, at once."),
+    "plan": ("plan", "Say what would reach a goal, such as 'failed < 0.01 %'."),
     "list": ("list_runs", "List stored runs, newest first."),
     "show": ("show", "Print the summary of a stored run."),
     "new": ("new", "Write a commented scenario to start from."),

@@ -129,7 +129,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     stop = StopRequests()
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
-        answers = _run_on(loop, series, stop, results, quiet=quiet)
+        answers = run_on(loop, series, stop, results, quiet=quiet)
     except RunFailed as failure:
         if stop.level() < 2:
             raise
@@ -149,7 +149,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     sys.exit(worst_exit_code(codes))
 
 
-def _run_on(
+def run_on(
     loop: str, series: list[Turn], stop: StopRequests, results: Path, *, quiet: bool
 ) -> list[Answer]:
     """Run everything on an event loop of the kind that the crew is given too."""

@@ -67,10 +67,18 @@ class Flow:
         return len(self.offered)
 
 
-def flow_of(scenario: Scenario, traces: Mapping[str, Trace]) -> Flow:
+def flow_of(
+    scenario: Scenario, traces: Mapping[str, Trace], *, load: float = 1.0, steps: int = STEPS
+) -> Flow:
     """The flow of a scenario's connections.
 
     A closed loop is taken for users who never wait for longer than an ideal network makes them.
+
+    Args:
+        scenario: what is asked.
+        traces: the trace files that it names.
+        load: so many times the connections that it asks for.
+        steps: that the run is cut into.
 
     Raises:
         Refused: a trace was not read.
@@ -83,17 +91,18 @@ def flow_of(scenario: Scenario, traces: Mapping[str, Trace]) -> Flow:
     )
     sample = make_plan(thin, traces)
     opened = open_ns(thin, sample)
-    step_s = scenario.duration_ns / NS_PER_S / STEPS
-    edges = np.arange(1, STEPS + 1) * (step_s * NS_PER_S)
-    offered = np.zeros(STEPS)
+    step_s = scenario.duration_ns / NS_PER_S / steps
+    edges = np.arange(1, steps + 1) * (step_s * NS_PER_S)
+    offered = np.zeros(steps)
     stays: list[Stay] = []
-    kinds = np.zeros(STEPS, dtype=np.int64)
+    kinds = np.zeros(steps, dtype=np.int64)
     begins = 0
     total_open = variance = 0.0
     for index, phase in enumerate(scenario.traffic):
         ends = begins + phase.for_ns
         within = np.clip(edges - begins, 0, phase.for_ns)
-        asked = np.where(edges > begins, asked_by(_open_loop(phase), within, traces), 0.0)
+        asked = load * asked_by(_open_loop(phase), within, traces)
+        asked[edges <= begins] = 0.0
         offered += np.diff(asked, prepend=0.0)
         kinds[edges - step_s * NS_PER_S / 2 >= begins] = index
         times = opened[sample.columns["phase"] == index] / NS_PER_S

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from simulator.preflight.checks import check_tuples
-from simulator.preflight.flow import Flow, flow_of
+from simulator.preflight.flow import STEPS, Flow, flow_of
 from simulator.preflight.hops import (
     asked_peak_per_s,
     blocked_ns,
@@ -163,17 +163,25 @@ class _Loss:
     by_chance: Floats
 
 
-def predict(scenario: Scenario, traces: Mapping[str, Trace] | None = None) -> Forecast:
+def predict(
+    scenario: Scenario,
+    traces: Mapping[str, Trace] | None = None,
+    *,
+    load: float = 1.0,
+    steps: int = STEPS,
+) -> Forecast:
     """Work out what a run of a scenario will come to.
 
     Args:
         scenario: what is asked.
         traces: the trace files that it names, as read with its own file.
+        load: so many times the connections that it asks for.
+        steps: that the run is cut into; fewer are quicker and less fine.
 
     Raises:
         Refused: a trace was not read.
     """
-    flow = flow_of(scenario, traces or {})
+    flow = flow_of(scenario, traces or {}, load=load, steps=steps)
     budgets = hop_budgets(scenario)
     stages = [
         Stage(
@@ -224,9 +232,9 @@ def _losses(
             continue  # nothing comes back, so that chance has no say in who fails
         each = round(stage.capacity / budget.groups)
         load = ideal.in_use[index] / budget.groups
-        lost = flow.offered * erlang_b_at(each, load)
-        above = load > max(_OVERLOAD * each, each + 10)
-        lost = np.where(above | ~is_poisson[flow.kinds], course.refused[index], lost)
+        by_chance = is_poisson[flow.kinds] & (load <= max(_OVERLOAD * each, each + 10))
+        lost = flow.offered * erlang_b_at(each, np.where(by_chance, load, 0.0))
+        lost = np.where(by_chance, lost, course.refused[index])
         block = max(1, round(flow.mean_open_s / flow.step_s + stage.blocked_steps))
         starts = np.arange(0, flow.steps, block)
         wins = np.add.reduceat(lost, starts) > np.add.reduceat(course.refused[index], starts)
