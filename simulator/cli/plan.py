@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     from simulator.scenario.load import load_file
 
     wanted = parse_goal(goal)
-    loaded = load_file(file, overrides=overrides, seed=seed)
+    loaded = load_file(file, overrides=overrides, seed=seed, only=variant)
     chosen = chosen_variants(loaded, variant)
     if len(chosen) > 1:
         names = ", ".join(name for name, _ in chosen)
@@ -87,7 +87,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     load = 1.0 + headroom / 100.0
 
     def ask(sets: tuple[str, ...]) -> Forecast:
-        changed = load_file(file, overrides=(*overrides, *sets), seed=seed)
+        changed = load_file(file, overrides=(*overrides, *sets), seed=seed, only=variant)
         [(_, one)] = chosen_variants(changed, variant)
         return predict(one, changed.traces, load=load, steps=_STEPS)
 
@@ -107,7 +107,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     if not prove:
         return EXIT_OK
     sets = (*overrides, *(found[0].sets if found else ()))
-    changed = load_file(file, overrides=(*sets, "thresholds=[]"), seed=seed)
+    changed = load_file(file, overrides=(*sets, "thresholds=[]"), seed=seed, only=variant)
     [(_, one)] = chosen_variants(changed, variant)
     told = predict(one, changed.traces)
     return _proved(changed, name, told, wanted, results, loop)

@@ -43,7 +43,7 @@ def command(
     from simulator.report.forecast_text import forecast_text
     from simulator.scenario.load import load_file
 
-    loaded = load_file(file, overrides=overrides, seed=seed)
+    loaded = load_file(file, overrides=overrides, seed=seed, only=variant)
     answers: list[dict[str, Any]] = []
     code = EXIT_OK
     for name, scenario in chosen_variants(loaded, variant):

@@ -34,6 +34,7 @@ from simulator.preflight.hops import (
 from simulator.preflight.http_cost import http_notes
 from simulator.preflight.reach import NotApplied, not_applied
 from simulator.records import Hop
+from simulator.scenario.driver import FOREIGN
 from simulator.theory.erlang import erlang_b_at
 from simulator.theory.fluid import Course, Stage, fluid, unlimited
 from simulator.theory.little import ceiling_per_s
@@ -325,8 +326,20 @@ def _forecast(
         hops=hops,
         phases=phases,
         not_applied=limits,
-        notes=(*remarks(scenario), *http_notes(scenario, flow.sample, peak_per_s)),
+        notes=(
+            *remarks(scenario),
+            *http_notes(scenario, flow.sample, peak_per_s),
+            *_unvalidated(scenario),
+        ),
     )
+
+
+def _unvalidated(scenario: Scenario) -> tuple[str, ...]:
+    """Where a forecast was never held against a run."""
+    driver = scenario.balancer.driver
+    if driver not in FOREIGN:
+        return ()
+    return (f"unvalidated: forecasts were held against runs of our own relay, not of {driver}",)
 
 
 def _verdict(scenario: Scenario, label: str) -> str:

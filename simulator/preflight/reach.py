@@ -74,6 +74,8 @@ def _feedback(scenario: Scenario) -> Iterator[tuple[str, str]]:
     for name, limit in limits.items():
         if limit is not None:
             yield f"{name}.descriptors", "descriptors may run out before ports do"
+    if balancer.config is not None:
+        yield "balancer.config", "a configuration of your own may do otherwise than the keys say"
     for text in meetings(scenario):
         yield "source", text
 
@@ -113,6 +115,8 @@ def _spread(scenario: Scenario, fullest: float) -> Iterator[tuple[str, str]]:
     """Load that does not spread evenly over the backends, where that matters."""
     count, balancer = scenario.backends.count, scenario.balancer
     policy = balancer.policy.name
+    if balancer.driver == "nginx" and balancer.source.addresses > 1 and fullest > 0.5:
+        yield "balancer.source", "nginx draws its source addresses by chance"
     if count == 1 or fullest <= 1 / count:
         return
     weights = scenario.backends.weights

@@ -174,6 +174,11 @@ def test_what_feeds_back_is_named_and_gets_no_counts() -> None:
     assert last_hop(forecast).wall_at_s == pytest.approx(0.1, abs=0.012)
 
 
+def test_what_was_never_checked_is_labelled() -> None:
+    notes = predict(walled(10, "{constant: 9/s}", "balancer.driver=haproxy")).notes
+    assert any(note.startswith("unvalidated: ") and "haproxy" in note for note in notes)
+
+
 def test_a_billion_connections_cost_no_more_than_ten() -> None:
     text = "title: day\ntraffic: [{name: all, for: 1h, arrivals: {poisson: 300000/s}}]\n"
     scenario = loaded(text, "kernel.time_wait=1s", "backends.count=16").scenario

@@ -28,6 +28,7 @@ ASKS = [
     ("backends.idle_timeout", "backends.idle_timeout=1s"),
 ]
 SPREADS = [
+    ("balancer.source", ["balancer.driver=nginx", "balancer.source.addresses=2"]),
     ("balancer.policy", ["balancer.policy=source-hash"]),
     ("balancer.policy", ["balancer.policy=random"]),
     ("balancer.load_age", ["balancer.policy=least-connections", "balancer.load_age=1s"]),
