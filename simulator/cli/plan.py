@@ -23,8 +23,8 @@ from simulator.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from simulator.preflight.forecast import Forecast
     from simulator.preflight.inverse import Goal, Proposal
-    from simulator.preflight.predict import Forecast
 
 #: Steps of each forecast: several dozen are asked for.
 _STEPS = 2048

@@ -21,7 +21,7 @@ from simulator.traffic.shapes import ends_per_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from simulator.preflight.predict import Forecast
+    from simulator.preflight.forecast import Forecast
     from simulator.records import Hop
     from simulator.scenario.schema import Scenario
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from simulator.preflight.checks import check_tuples
 from simulator.preflight.flow import STEPS, Flow, flow_of
+from simulator.preflight.forecast import Forecast, HopForecast, HopState, PhaseForecast, course_of
 from simulator.preflight.hops import (
     asked_peak_per_s,
     blocked_ns,
@@ -60,100 +61,6 @@ _VERDICTS: Final = {
     Hop.BALANCER_BACKEND: "balancer-source-ports",
     Hop.SIDECAR_BALANCER: "sidecar-source-ports",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HopState:
-    """Tuples of one hop's fullest group at the end of a phase, on average."""
-
-    hop: str
-    in_use: float
-    established: float
-    time_wait: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseForecast:
-    """What one phase comes to.
-
-    Attributes:
-        name: of the phase.
-        end_s: when it is over, s since the start.
-        asked: connections due in it, on average.
-        ok: of those, the ones that find all their ports; None where counts are not predicted.
-        failed: the others.
-        by: where `failed` comes from: ``none``, ``fluid limit``, ``Erlang B`` or both.
-        states: of each hop at its end.
-    """
-
-    name: str
-    end_s: float
-    asked: float
-    ok: float | None
-    failed: float | None
-    by: str
-    states: tuple[HopState, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HopForecast:
-    """What one hop comes to.
-
-    Attributes:
-        hop: its label.
-        budget: tuples of one group, health checks' own taken off.
-        groups: how many groups there are.
-        ceiling_per_s: connections per second that can go on; None = no limit.
-        law: that as a division.
-        wall_at_s: when the first connection is expected to find no port, None = never.
-        in_use_peak: most tuples of one group in use at once.
-        failed: connections that fail here; None where counts are not predicted.
-        uses_per_tuple: how often each tuple is used over the run, on average.
-        walk: ports that the kernel looks at for one connect when the hop is at its fullest; None
-            where the kernel does not choose.
-    """
-
-    hop: str
-    budget: int
-    groups: int
-    ceiling_per_s: float | None
-    law: str
-    wall_at_s: float | None
-    in_use_peak: float
-    failed: float | None
-    uses_per_tuple: float
-    walk: Walk | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """The answer of the closed forms for one scenario.
-
-    Attributes:
-        verdict: that a run is expected to give.
-        sentence: all of it in one.
-        asked: connections, on average over seeds.
-        asked_deviation: of that number from seed to seed.
-        asked_peak_per_s: highest rate.
-        ok: connections that succeed; None where counts are not predicted.
-        failed: connections that find no port; None likewise.
-        hops: in the order a connection takes them.
-        phases: in order.
-        not_applied: why counts are not predicted; empty when they are.
-        notes: what else a reader should know.
-    """
-
-    verdict: str
-    sentence: str
-    asked: float
-    asked_deviation: float
-    asked_peak_per_s: float
-    ok: float | None
-    failed: float | None
-    hops: tuple[HopForecast, ...]
-    phases: tuple[PhaseForecast, ...]
-    not_applied: tuple[NotApplied, ...]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -325,6 +232,7 @@ def _forecast(
         failed=None if limits else failed,
         hops=hops,
         phases=phases,
+        course=course_of(flow, course, loss.refused, hop_budgets(scenario)),
         not_applied=limits,
         notes=(
             *remarks(scenario),

@@ -10,7 +10,7 @@ from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from simulator.preflight.predict import Forecast, HopForecast, PhaseForecast
+    from simulator.preflight.forecast import Forecast, HopForecast, PhaseForecast
 
 _UNKNOWN = "-"
 

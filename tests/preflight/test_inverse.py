@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import TYPE_CHECKING
 
 import pytest
 
 from simulator.errors import UsageError
 from simulator.ports.range import PortRange
 from simulator.preflight.inverse import Proposal, grown, parse_goal, proposals
-from simulator.preflight.predict import Forecast, predict
+from simulator.preflight.predict import predict
 from tests.support.scenarios import small
+
+if TYPE_CHECKING:
+    from simulator.preflight.forecast import Forecast
 
 NONE = "failed == 0"
 PORTS, WAIT_S, RATE = 100, 0.5, 900

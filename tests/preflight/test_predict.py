@@ -19,7 +19,7 @@ from tests.support.command import SCENARIOS
 from tests.support.scenarios import loaded, small
 
 if TYPE_CHECKING:
-    from simulator.preflight.predict import Forecast, HopForecast
+    from simulator.preflight.forecast import Forecast, HopForecast
     from simulator.scenario.schema import Scenario
 
 ONE_BACKEND = ["backends={count: 1, ports: random, range: 20000-29999}"]
