@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simulator.ports.range import PortRange
+from simulator.ports.selection.linux import LinuxConnect
+from simulator.ports.selection.selector import Asked
 from simulator.scenario.load import load_file
 from simulator.seeds import generator
 from simulator.theory.parity import parity_walk, stride_one_walk, walk_ns
@@ -43,6 +46,25 @@ def test_it_is_the_mean_of_many_fillings() -> None:
     for taken in (0, 12, 24, 30, 40, 54):
         assert seen[:, taken].mean() == pytest.approx(parity_walk(ports, taken).most, rel=0.12)
         assert seen[:, taken].min() >= parity_walk(ports, taken).least
+
+
+def test_the_kernels_own_counter_walks_between_least_and_most() -> None:
+    ports = PortRange(50_000, 50_511)
+    walks = []
+    for seed in range(20):
+        select, used = LinuxConnect(ports, seed), set[int]()
+        picks = []
+        for _ in range(len(ports)):
+            pick = select.pick(Asked("one destination"), used)
+            used.add(pick.port)
+            picks.append(pick.probes)
+        walks.append(picks)
+    mean = np.array(walks).mean(axis=0)
+    for taken in (10, 50, 100, 200, 240, 300, 400, 500):
+        walk = parity_walk(len(ports), taken)
+        around = mean[taken - 5 : taken + 5].mean()
+        assert walk.least <= around <= walk.most * 1.1 + 0.5
+    assert mean[:200].max() < 8  # near a free port until the first parity is nearly full
 
 
 def test_the_cliff_of_the_shipped_scenario() -> None:
