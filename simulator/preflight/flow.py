@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulator.preflight.hops import open_ns
-from simulator.scenario.arrivals import Arrivals
+from simulator.preflight.hops import asked_peak_per_s, open_ns
+from simulator.scenario.arrivals import Arrivals, Rate
 from simulator.theory.fluid import Stay, stay_of
 from simulator.traffic.curves import asked_by
 from simulator.traffic.plan import expected_connections, make_plan
@@ -49,6 +49,7 @@ class Flow:
         ends_s: when each phase is over, s since the start.
         mean_open_s: how long a connection is open, over all that are asked, s.
         asked_variance: of the number of connections, from seed to seed.
+        asked_peak_per_s: highest rate.
         sample: a small plan of the same shape.
     """
 
@@ -59,6 +60,7 @@ class Flow:
     ends_s: tuple[float, ...]
     mean_open_s: float
     asked_variance: float
+    asked_peak_per_s: float
     sample: Plan
 
     @property
@@ -91,6 +93,9 @@ def flow_of(
     )
     sample = make_plan(thin, traces)
     opened = open_ns(thin, sample)
+    ideal = scenario.model_copy(
+        update={"traffic": tuple(_open_loop(phase) for phase in scenario.traffic)}
+    )
     step_s = scenario.duration_ns / NS_PER_S / steps
     edges = np.arange(1, steps + 1) * (step_s * NS_PER_S)
     offered = np.zeros(steps)
@@ -98,10 +103,10 @@ def flow_of(
     kinds = np.zeros(steps, dtype=np.int64)
     begins = 0
     total_open = variance = 0.0
-    for index, phase in enumerate(scenario.traffic):
+    for index, phase in enumerate(ideal.traffic):
         ends = begins + phase.for_ns
         within = np.clip(edges - begins, 0, phase.for_ns)
-        asked = load * asked_by(_open_loop(phase), within, traces)
+        asked = load * asked_by(phase, within, traces)
         asked[edges <= begins] = 0.0
         offered += np.diff(asked, prepend=0.0)
         kinds[edges - step_s * NS_PER_S / 2 >= begins] = index
@@ -122,6 +127,7 @@ def flow_of(
         ends_s=tuple(np.cumsum([phase.for_ns / NS_PER_S for phase in scenario.traffic]).tolist()),
         mean_open_s=total_open / count if count else 0.0,
         asked_variance=variance,
+        asked_peak_per_s=load * asked_peak_per_s(ideal, sample),
         sample=sample,
     )
 
@@ -133,7 +139,10 @@ def _stay(times_s: Floats, step_s: float, until: int | None) -> Stay:
 
 def _arrivals(count: float, for_ns: int) -> Arrivals:
     per_s = max(count, 1.0) * NS_PER_S / for_ns
-    return Arrivals.model_validate({"constant": f"{per_s:.9f}/s"})
+    # Unchecked: an ideal network may make users faster than any file may ask for.
+    empty = {"steps": None, "bursts": None, "sine": None}
+    rate = Rate.model_construct(from_per_s=per_s, to_per_s=per_s, **empty)
+    return Arrivals.model_construct(constant=rate, poisson=None, trace=None)
 
 
 def _open_loop(phase: Phase) -> Phase:

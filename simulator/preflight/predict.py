@@ -23,7 +23,6 @@ from simulator.preflight.checks import check_tuples
 from simulator.preflight.flow import STEPS, Flow, flow_of
 from simulator.preflight.forecast import Forecast, HopForecast, HopState, PhaseForecast, course_of
 from simulator.preflight.hops import (
-    asked_peak_per_s,
     blocked_ns,
     hop_budgets,
     hops_of,
@@ -218,7 +217,7 @@ def _forecast(
     wall = min(walls, key=lambda hop: hop.wall_at_s or 0.0) if walls else None
     asked = float(flow.offered.sum())
     failed = sum(hop.failed or 0.0 for hop in hops)
-    peak_per_s = asked_peak_per_s(scenario, flow.sample)
+    peak_per_s = flow.asked_peak_per_s
     phases = _phases(scenario, flow, course, loss, counts=not limits)
     if limits:
         hops = tuple(replace(hop, failed=None) for hop in hops)

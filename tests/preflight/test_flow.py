@@ -64,3 +64,6 @@ def test_a_trace_comes_as_it_was_written() -> None:
 def test_users_come_as_on_an_ideal_network() -> None:
     flow = flow_of(small("traffic=[{name: u, for: 2s, users: {count: 10, think: 100ms}}]"), {})
     assert flow.offered.sum() == pytest.approx(200)
+    assert flow.asked_peak_per_s == pytest.approx(100)
+    crowd = "traffic=[{name: u, for: 2s, users: {count: 100000, think: 1ms}}]"
+    assert flow_of(small(crowd), {}).asked_peak_per_s == pytest.approx(1e8)
