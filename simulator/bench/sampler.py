@@ -16,7 +16,8 @@ from simulator.bench.processes import write_setting
 from simulator.bench.spec import Bench, Given, Option, Values
 from simulator.kernel.namespace import enter_namespaces
 from simulator.kernel.sockdiag import ALL_STATES, ESTABLISHED, LISTEN, SocketDiag, parse_datagram
-from simulator.live.casting import BACKEND_PREFIX, CLIENT_PREFIX, table_entries
+from simulator.live.casting import table_entries
+from simulator.preflight.places import BACKEND_PREFIX, CLIENT_PREFIX
 from simulator.theory.growth import fit
 
 #: Steps, as shares of the sockets that were asked for.

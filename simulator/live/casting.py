@@ -1,8 +1,4 @@
-"""From a scenario to the roles of its crew: who has which addresses, ports and share of the work.
-
-Every party has addresses of its own in 127.0.0.0/8, so that a socket tells by its addresses alone
-which hop it belongs to. (All of 127/8 is local on Linux; nothing needs to be configured.)
-"""
+"""From a scenario to the roles of its crew: addresses, ports, share of the work."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
-from simulator.live.casting_care import balancer_key, care_settings, policy_options
+from simulator.live.casting_care import care_settings
 from simulator.live.casting_driver import driver_role, template_of
 from simulator.live.casting_sidecar import (
     SIDECAR_FRONT,
@@ -29,7 +25,19 @@ from simulator.live.settings import (
     SamplerRole,
     SourceSettings,
 )
-from simulator.preflight.hops import FRONT_PORT, blocked_ns, hop_budgets, source_ports
+from simulator.preflight.hops import blocked_ns, hop_budgets, source_ports
+from simulator.preflight.picking import balancer_key, policy_options
+from simulator.preflight.places import (
+    BACKEND_PREFIX,
+    BALANCER_PREFIX,
+    CLIENT_PREFIX,
+    FRONT,
+    FRONT_PREFIX,
+    ROUTED_PREFIX,
+    backend_addresses,
+    is_routed,
+    source_addresses,
+)
 from simulator.records import Hop
 from simulator.scenario.driver import FOREIGN
 from simulator.seeds import stream_key
@@ -43,54 +51,11 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
     from simulator.scenario.source import Source
 
-CLIENT_PREFIX: Final = (127 << 8) | 1
-FRONT_PREFIX: Final = (127 << 8) | 2
-BALANCER_PREFIX: Final = (127 << 8) | 3
-BACKEND_PREFIX: Final = (127 << 8) | 4
-#: Outside the dynamic range on purpose: a fixed service port must not be one that is handed out.
-FRONT: Final = ("127.2.0.1", FRONT_PORT)
-#: The address that routing gives to a plain connect toward any of 127/8.
-ROUTED: Final = "127.0.0.1"
-ROUTED_PREFIX: Final = 127 << 8
 _TABLE_LEAST: Final = 1 << 13
 _TABLE_MOST: Final = 1 << 21
-_HOSTS_PER_OCTET: Final = 250
 _TICK_NS: Final = 100_000_000
 #: Reports of all roles together; each costs the role and the conductor about 0.2 ms of a core.
 _TICKS_PER_S: Final = 250
-
-
-def addresses(prefix: int, count: int) -> tuple[str, ...]:
-    """The first ``count`` host addresses below a 16-bit prefix: 127.1.0.1, 127.1.0.2, ..."""
-    high, low = divmod(prefix, 256)
-    return tuple(
-        f"{high}.{low}.{at // _HOSTS_PER_OCTET}.{at % _HOSTS_PER_OCTET + 1}" for at in range(count)
-    )
-
-
-def _is_routed(source: Source) -> bool:
-    """Whether connects name no source address, so that routing picks it."""
-    return source.ports == "kernel" and source.addresses == 1
-
-
-def _source_addresses(source: Source, prefix: int) -> tuple[str, ...]:
-    """None for a truly plain connect: to name an address is to bind, which is another mode."""
-    if _is_routed(source):
-        return ()
-    return addresses(prefix, source.addresses)
-
-
-def client_addresses(scenario: Scenario) -> tuple[str, ...]:
-    """Source addresses of the clients, by the index that records use."""
-    return _source_addresses(scenario.clients.source, CLIENT_PREFIX) or (ROUTED,)
-
-
-def backend_addresses(scenario: Scenario) -> tuple[str, ...]:
-    """Listening address of each backend, by id: spread over the addresses in turn."""
-    if scenario.backends.address == "shared":
-        return (ROUTED,) * scenario.backends.count
-    pool = addresses(BACKEND_PREFIX, scenario.backends.addresses)
-    return tuple(pool[backend % len(pool)] for backend in range(scenario.backends.count))
 
 
 def source_settings(
@@ -101,13 +66,13 @@ def source_settings(
     if source.ports in ("userspace", "permanent"):
         ports = ports.slice(worker, workers)  # workers never meet on a port
     return SourceSettings(
-        addresses=_source_addresses(source, prefix),
+        addresses=source_addresses(source, prefix),
         mode=source.ports,
         pick=source.pick,
         first=ports.first,
         last=ports.last,
         seed=stream_key(scenario.seed, name, worker) >> 65,
-        may_meet_itself=_is_routed(source) and scenario.backends.address == "shared",
+        may_meet_itself=is_routed(source) and scenario.backends.address == "shared",
     )
 
 
@@ -169,7 +134,7 @@ def _balancer_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpe
     if balancer.driver == "none":
         return []
     if balancer.driver in FOREIGN:
-        sources = _source_addresses(balancer.source, BALANCER_PREFIX)
+        sources = source_addresses(balancer.source, BALANCER_PREFIX)
         role = driver_role(scenario, FRONT, sources, template_of(scenario, folder))
         return [RoleSpec(kind="balancer", index=0, settings=role, loop=loop)]
     return [
@@ -274,7 +239,7 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
         listen = scenario.backends.listen_range if shared else None
         if shared:
             far = ROUTED_PREFIX
-            near = ROUTED_PREFIX if _is_routed(source) else near
+            near = ROUTED_PREFIX if is_routed(source) else near
         views.append(
             HopView(
                 name=hop.name,

@@ -1,44 +1,13 @@
-"""From a scenario to what its relays need for policies and care: weights, keys, budgets, limits."""
+"""From a scenario to what its relays are to do for backends: checks, ejection, queues, limits."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.balancing.policies.select import PolicyOptions
 from simulator.live.care import CareSettings
-from simulator.preflight.hops import hop_budgets, waits_ns
-from simulator.records import Hop
-from simulator.scenario.care import KEYED_POLICIES
-from simulator.seeds import stream_key
 
 if TYPE_CHECKING:
     from simulator.scenario.balancer import Balancer
-    from simulator.scenario.schema import Scenario
-
-#: What "never comes back" is for a count of tuples.
-_FOR_EVER_NS = 1 << 62
-
-
-def balancer_key(scenario: Scenario) -> str:
-    """What a client's key is made of; "" where the policy looks at no client."""
-    policy = scenario.balancer.policy
-    return policy.key if policy.name in KEYED_POLICIES else ""
-
-
-def policy_options(scenario: Scenario) -> PolicyOptions:
-    """What the policies with weights, hashes and budgets need; the same for every worker."""
-    balancer = scenario.balancer
-    hops = {hop.name: hop for hop in hop_budgets(scenario)}
-    hop = hops.get(Hop.BALANCER_BACKEND.label)
-    held_ns = waits_ns(scenario, Hop.BALANCER_BACKEND)
-    return PolicyOptions(
-        weights=scenario.backends.weights or (1,),
-        bound=balancer.policy.bound,
-        backends=scenario.backends.count,
-        salt=stream_key(scenario.seed, "policy-salt") >> 96,
-        budget=0 if hop is None else hop.budget * hop.sources,
-        hold_ns=_FOR_EVER_NS if held_ns is None else held_ns,
-    )
 
 
 def care_settings(balancer: Balancer) -> CareSettings:

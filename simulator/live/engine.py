@@ -14,13 +14,14 @@ from simulator.clock import boottime_ns, monotonic_ns
 from simulator.errors import RunFailed
 from simulator.kernel.limits import memory_available
 from simulator.kernel.sysctls import refuse_what_is_missing
-from simulator.live.casting import FRONT, backend_addresses, cast, client_addresses
+from simulator.live.casting import cast
 from simulator.live.casting_sidecar import sidecar_told
 from simulator.live.logbook import Logbook
 from simulator.live.memory import MemoryGauge
 from simulator.live.moves import Moves
 from simulator.live.progress import ProgressMeter
 from simulator.live.roster import QUIT_WITHIN_S, Member, Roster
+from simulator.preflight.places import FRONT, backend_addresses, client_addresses
 from simulator.records import ROW_STREAMS
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from simulator.clock import monotonic_ns
 from simulator.errors import Refused, RunFailed
 from simulator.kernel.leftovers import make_temp_folder
 from simulator.kernel.sysctls import refuse_what_is_missing
-from simulator.live.casting import FRONT, cast
+from simulator.live.casting import cast
 from simulator.live.roster import QUIT_WITHIN_S, Member, Roster
 from simulator.live.settings import BalancerRole, CrewSettings
+from simulator.preflight.places import FRONT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.live.casting import (
-    BACKEND_PREFIX,
-    BALANCER_PREFIX,
-    CLIENT_PREFIX,
-    FRONT,
-    FRONT_PREFIX,
-    addresses,
-    backend_addresses,
-    cast,
-    client_addresses,
-    table_entries,
-)
+from simulator.live.casting import cast, table_entries
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -33,6 +22,15 @@ from simulator.live.settings import (
     SourceSettings,
 )
 from simulator.preflight.hops import hop_budgets
+from simulator.preflight.places import (
+    BACKEND_PREFIX,
+    BALANCER_PREFIX,
+    CLIENT_PREFIX,
+    FRONT,
+    FRONT_PREFIX,
+    backend_addresses,
+    client_addresses,
+)
 from simulator.records import Hop
 from tests.support.runs import scenario
 
@@ -50,15 +48,6 @@ def settings_of(kind: type, settings: CrewSettings) -> list[Any]:
 
 def prefix_of(address: str) -> int:
     return int(ip_address(address)) >> 16
-
-
-@given(prefix=st.sampled_from(sorted(PREFIXES)), count=st.integers(1, 4096))
-def test_addresses_are_distinct_hosts_below_their_prefix(prefix: int, count: int) -> None:
-    found = [ip_address(text) for text in addresses(prefix, count)]
-    network = ip_network((prefix << 16, 16))
-    assert len(set(found)) == count
-    assert all(one in network and one.is_loopback for one in found)
-    assert all(int(one) & 255 not in (0, 255) for one in found)
 
 
 def test_each_party_has_a_prefix_of_its_own() -> None:

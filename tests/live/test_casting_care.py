@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from simulator.live.care import CareSettings
-from simulator.live.casting_care import balancer_key, care_settings, policy_options
+from simulator.live.casting_care import care_settings
 from tests.support.scenarios import small
 
 MS = 1_000_000
@@ -14,7 +12,6 @@ MS = 1_000_000
 def test_a_scenario_that_asks_for_nothing_needs_no_care() -> None:
     scenario = small()
     assert care_settings(scenario.balancer) == CareSettings()
-    assert balancer_key(scenario) == ""
 
 
 def test_everything_asked_for_arrives() -> None:
@@ -49,42 +46,3 @@ def test_everything_asked_for_arrives() -> None:
         retry_reserve=12,
         load_age_ns=13 * MS,
     )
-
-
-def test_a_hash_policy_gets_its_key_and_all_workers_one_salt() -> None:
-    scenario = small(
-        "balancer.policy.name=bounded-hash",
-        "balancer.policy.key=connection",
-        "balancer.policy.bound=1.5",
-        "backends.count=3",
-        "backends.weights=[2, 1]",
-    )
-    options = policy_options(scenario)
-    assert balancer_key(scenario) == "connection"
-    assert (options.weights, options.bound, options.backends) == ((2, 1), 1.5, 3)
-    assert options.salt == policy_options(scenario).salt
-
-
-@pytest.mark.parametrize(
-    ("close", "ports", "hold_ns"),
-    [
-        ("client", "kernel", 400 * MS),
-        ("balancer", "late-bind", 400 * MS),
-        ("backend", "kernel", 0),
-        ("client", "userspace", 0),
-    ],
-)
-def test_tuples_are_held_as_long_as_time_wait_holds_them(
-    close: str, ports: str, hold_ns: int
-) -> None:
-    scenario = small(
-        "kernel.time_wait=400ms",
-        "kernel.port_range=50000-50099",
-        f"balancer.close={close}",
-        "balancer.source.addresses=2",
-        f"balancer.source.ports={ports}",
-        "backends.ports=permanent",
-    )
-    options = policy_options(scenario)
-    assert options.hold_ns == hold_ns
-    assert options.budget == 200

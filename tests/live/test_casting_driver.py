@@ -10,9 +10,10 @@ from simulator.errors import Refused
 from simulator.kernel import peers
 from simulator.kernel.peers import Peer
 from simulator.live import casting_driver
-from simulator.live.casting import FRONT, cast
+from simulator.live.casting import cast
 from simulator.live.casting_driver import driver_role
 from simulator.live.driver_settings import DriverRole
+from simulator.preflight.places import FRONT
 from tests.support.scenarios import small
 
 THERE = Peer(name="haproxy", binary="/usr/sbin/haproxy", version="2.6")

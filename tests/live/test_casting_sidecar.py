@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.live.casting import FRONT, cast
+from simulator.live.casting import cast
 from simulator.live.casting_sidecar import SIDECAR_FRONT, sidecar_told
 from simulator.live.settings import ClientRole, CrewSettings, SamplerRole, SidecarRole
+from simulator.preflight.places import FRONT
 from tests.support.runs import scenario
 
 
