@@ -132,8 +132,9 @@ async def answer(
     """
     scenario = question.scenario
     plan = make_plan(scenario, question.loaded.traces)
-    examine(scenario, plan, read_machine()).refuse()
-    refuse_what_is_missing(scenario.kernel)
+    if engine.name == "kernel":  # no other engine needs descriptors, ports or settings of ours
+        examine(scenario, plan, read_machine()).refuse()
+        refuse_what_is_missing(scenario.kernel)
     with create_run(
         root,
         slug=question.loaded.slug,

@@ -38,3 +38,11 @@ loop_option = click.option(
     show_default=True,
     help="Event loop of every process.",
 )
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["kernel", "model"]),
+    default="kernel",
+    show_default=True,
+    help="Real sockets on the kernel, or the model of them: no sockets, no waiting, no CPU.",
+)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simulator.cli.options import (
+    engine_option,
     loop_option,
     overrides_option,
     scenario_argument,
@@ -30,6 +31,7 @@ from simulator.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.engine import Engine
     from simulator.experiment import Answer, Turn
 
 
@@ -91,6 +93,7 @@ class StopRequests:
     help="Output form; markdown is a table of variants.",
 )
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@engine_option
 @loop_option
 def command(  # noqa: PLR0913 - one argument for each option
     *,
@@ -103,14 +106,16 @@ def command(  # noqa: PLR0913 - one argument for each option
     vary_seed: bool,
     output: str,
     quiet: bool,
+    engine: str,
     loop: str,
 ) -> None:
-    """Run a scenario on the real kernel and print the verdict.
+    """Run a scenario on the real kernel, or in the model of it, and print the verdict.
 
-    Everything happens on real sockets in namespaces of the run's own; nothing on this host is
-    changed. Ctrl-C once stops and saves, twice ends at once. Exit codes: 0 passed, 2 the scenario
-    is wrong, 3 this machine cannot do it, 4 a threshold failed, 5 the measurement is not valid,
-    6 results are incomplete, 130 interrupted.
+    On the kernel everything happens on real sockets in namespaces of the run's own; nothing on
+    this host is changed. The model needs no sockets, and no time but its own. Ctrl-C once stops and
+    saves, twice ends at once. Exit codes: 0 passed, 2 the scenario is wrong, 3 this machine (or the
+    model) cannot do it, 4 a threshold failed, 5 the measurement is not valid, 6 results are
+    incomplete, 130 interrupted.
     """
     from simulator.experiment import questions, turns
     from simulator.scenario.load import load_file
@@ -129,7 +134,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     stop = StopRequests()
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
-        answers = run_on(loop, series, stop, results, quiet=quiet)
+        answers = run_on(loop, series, stop, results, engine=engine, quiet=quiet)
     except RunFailed as failure:
         if stop.level() < 2:
             raise
@@ -150,20 +155,30 @@ def command(  # noqa: PLR0913 - one argument for each option
 
 
 def run_on(
-    loop: str, series: list[Turn], stop: StopRequests, results: Path, *, quiet: bool
+    loop: str, series: list[Turn], stop: StopRequests, results: Path, *, engine: str, quiet: bool
 ) -> list[Answer]:
     """Run everything on an event loop of the kind that the crew is given too."""
     from simulator.live.role import new_loop
 
     with asyncio.Runner(loop_factory=lambda: new_loop(loop)) as runner:
-        return runner.run(_run_all(series, stop, results, quiet=quiet, loop=loop))
+        chosen = _new_engine(engine, loop)
+        return runner.run(_run_all(series, stop, results, quiet=quiet, engine=chosen))
+
+
+def _new_engine(name: str, loop: str) -> Engine:
+    if name == "model":
+        from simulator.model.engine import ModelEngine
+
+        return ModelEngine()
+    from simulator.live.engine import KernelEngine
+
+    return KernelEngine(loop)
 
 
 async def _run_all(
-    series: list[Turn], stop: StopRequests, results: Path, *, quiet: bool, loop: str
+    series: list[Turn], stop: StopRequests, results: Path, *, quiet: bool, engine: Engine
 ) -> list[Answer]:
     from simulator.experiment import answer
-    from simulator.live.engine import KernelEngine
     from simulator.report.terminal import LiveDisplay
 
     stop.install(asyncio.get_running_loop())
@@ -180,9 +195,7 @@ async def _run_all(
             title = f"{title}, round {turn.block + 1} of {rounds}"
         with LiveDisplay(title=title, stop=stop.level, quiet=quiet) as display:
             stop.say = display.say
-            answers.append(
-                await answer(question, KernelEngine(loop), display, results, sys.argv[1:])
-            )
+            answers.append(await answer(question, engine, display, results, sys.argv[1:]))
         if stop.level():
             break
     return answers

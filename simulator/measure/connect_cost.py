@@ -19,6 +19,7 @@ import numpy as np
 
 from simulator.measure.histogram import Histogram
 from simulator.measure.hops import relay_dials
+from simulator.measure.modelled import is_modelled
 from simulator.records import Hop, Outcome
 from simulator.scenario.driver import FOREIGN
 
@@ -151,6 +152,11 @@ def _bucket_row(connects: Connects, bucket: Ints, index: int) -> dict[str, Any]:
 
 
 def connect_cost_by_hop(run: Run, hops: Sequence[HopFacts]) -> dict[str, dict[str, Any]]:
-    """The tables of all hops that have one, by the hop's label; the balancer's own hop first."""
+    """The tables of all hops that have one, by the hop's label; the balancer's own hop first.
+
+    None of a run of the model, where a connect costs nothing.
+    """
+    if is_modelled(run):
+        return {}
     tables = (connect_cost(run, facts) for facts in reversed(hops))
     return {table["hop"]: table for table in tables if table["buckets"]}

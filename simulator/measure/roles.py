@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.measure.modelled import is_modelled
 from simulator.measure.phases import measured, spans
 
 if TYPE_CHECKING:
@@ -124,11 +125,12 @@ def cpu_table(run: Run) -> dict[str, float | None]:
     """``cpu`` of a summary."""
     roles = _roles(run)
     table = {f"{role}_us_per_connection": cpu_us_per_connection(run, role) for role in roles}
-    return {
+    found = {
         **table,
         "sampler_share": sampler_share(run),
         **{f"{role}_share": busiest_share(run, role) for role in roles},
     }
+    return dict.fromkeys(found) if is_modelled(run) else found
 
 
 def memory_table(run: Run) -> dict[str, float | None]:
@@ -136,7 +138,8 @@ def memory_table(run: Run) -> dict[str, float | None]:
     table: dict[str, float | None] = {
         f"{role}_bytes_per_connection": bytes_per_connection(run, role) for role in _roles(run)
     }
-    return {**table, "kernel_bytes_per_connection": _kernel_bytes(run)}
+    table["kernel_bytes_per_connection"] = _kernel_bytes(run)
+    return dict.fromkeys(table) if is_modelled(run) else table
 
 
 def _kernel_bytes(run: Run) -> float | None:

@@ -19,6 +19,7 @@ from simulator.measure.driver import driver_table
 from simulator.measure.evidence import gather
 from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
+from simulator.measure.modelled import model_table
 from simulator.measure.moves import moves_table
 from simulator.measure.phases import phase_table, rates_per_s
 from simulator.measure.port_use import port_use
@@ -64,6 +65,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "run": run.manifest.get("id"),
         "started": run.manifest.get("started"),
         "engine": run.manifest.get("engine"),
+        "model": model_table(run),
         "verdict": verdict.as_dict(),
         "valid": not any(doubt.invalid for doubt in doubts),
         "doubts": [doubt.as_dict() for doubt in doubts],

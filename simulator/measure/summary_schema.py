@@ -136,6 +136,13 @@ def _fields() -> dict[str, Node]:
         "run": _or_none(TEXT, "the run's id"),
         "started": _or_none(TEXT, "UTC, a label"),
         "engine": {"enum": ["kernel", "model"]},
+        "model": _or_none(
+            _object(
+                path={"enum": ["events", "stretches"]}, sent=COUNT, took_s=NUMBER, per_s=NUMBER,
+                unvalidated=_said(_list(TEXT), "never held against the kernel"),
+            ),
+            "how the model did it; null where the kernel did",
+        ),
         "verdict": _verdict(),
         "valid": _said(FLAG, "false: the numbers do not answer the question of the scenario"),
         "doubts": _list(_object(code=TEXT, message=TEXT, remedy=TEXT, invalid=FLAG)),

@@ -15,6 +15,7 @@ import numpy as np
 from simulator.measure.driver import driver_doubts, driver_notes
 from simulator.measure.histogram import Histogram
 from simulator.measure.latency import times_ns
+from simulator.measure.modelled import is_modelled, model_notes
 from simulator.measure.phases import measured, spans, stopped_at_ns
 from simulator.measure.precision import trends
 from simulator.measure.roles import busiest_share, kernel_counters, sampler_share
@@ -301,6 +302,8 @@ def find_doubts(run: Run, attempts: Attempts) -> list[Doubt]:
 
 def notes(run: Run) -> list[str]:
     """What is true of every run of this kind, and is no doubt."""
+    if is_modelled(run):
+        return model_notes(run)
     texts = [
         "Everything ran over loopback on one machine: rates and times say nothing about a network."
     ]

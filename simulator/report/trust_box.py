@@ -94,11 +94,24 @@ def limits_line(summary: Mapping[str, Any]) -> str:
             parts.append(f"percentiles to {title} ({count} samples)")
             break
     environment = _mapping(summary.get("environment"))
+    if summary.get("engine") == "model":
+        return " · ".join([*parts, *_model_parts(_mapping(summary.get("model")))])
     parts.append(safe(environment.get("path") or "loopback", 40))
     parts += _timers(_mapping(summary.get("sysctls")))
     if environment.get("kernel"):
         parts.append(f"Linux {safe(environment['kernel'], 60)}")
     return " · ".join(parts)
+
+
+def _model_parts(model: Mapping[str, Any]) -> list[str]:
+    """How the model did it, and what it leaves out."""
+    parts = ["model: no CPU, no kernel cost, no network"]
+    per_s = model.get("per_s")
+    if _is_number(per_s):
+        parts.append(f"by {safe(model.get('path'), 20)}, {format_rate(float(per_s))} modelled")  # type: ignore[arg-type]
+    if model.get("unvalidated"):
+        parts.append("unvalidated in part, see the notes")
+    return parts
 
 
 def _timers(settings: Mapping[str, Any]) -> list[str]:

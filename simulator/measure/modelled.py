@@ -1,0 +1,98 @@
+"""What a reader must know of a run that the model did: how, how fast, and what was never checked.
+
+The model has been held against the kernel engine for some families of scenarios (`docs/model.md`).
+What a scenario asks for beyond these is worked out by the same rules, and named as unvalidated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.preflight.hops import hops_of, source_of
+from simulator.units import NS_PER_S, format_ns
+
+if TYPE_CHECKING:
+    from simulator.engine import Run
+    from simulator.scenario.schema import Scenario
+
+MODEL: Final = "model"
+#: Policies that were held against the kernel engine: those that look at no load, pick by pick.
+_CHECKED_POLICIES: Final = frozenset(
+    {"round-robin", "random", "weighted-round-robin", "source-hash", "ring-hash", "maglev"}
+    | {"least-connections", "two-choices", "most-budget"}
+)
+
+
+def is_modelled(run: Run) -> bool:
+    """Whether the model did this run, and nothing in it cost anything."""
+    return run.manifest.get("engine") == MODEL
+
+
+def unvalidated(scenario: Scenario) -> list[str]:
+    """What of a scenario was never held against the kernel, in words."""
+    backends, balancer, clients = scenario.backends, scenario.balancer, scenario.clients
+    policy = balancer.policy.name
+    asked = {
+        f"policy {policy}": policy not in _CHECKED_POLICIES,
+        "several relay workers": balancer.workers > 1,
+        "backends that hang from the start": backends.faults.hanging > 0,
+        "backends that share a port": backends.processes > backends.count,
+        "retry budgets": balancer.retry_budget is not None,
+        "closed loops": scenario.loop == "closed",
+        "thinking clients": any(phase.think.mean_ns for phase in scenario.traffic),
+        "clients.idle_timeout": clients.idle_timeout is not None,
+        "no TCP timestamps": scenario.kernel.sysctls.get("net.ipv4.tcp_timestamps", 1) == 0,
+        "an odd number of ports, of which the kernel may miss one": _has_odd_range(scenario),
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
+
+
+def _has_odd_range(scenario: Scenario) -> bool:
+    modes = {source_of(scenario, hop).ports for hop in hops_of(scenario)}
+    picks = modes & {"kernel", "late-bind", "early-bind"}
+    return bool(picks) and len(scenario.kernel.port_range) % 2 == 1
+
+
+def model_table(run: Run) -> dict[str, Any] | None:
+    """``model`` of a summary; None where the kernel did the run.
+
+    Returns:
+        ``path``: ``events`` or ``stretches``; ``sent``: connections; ``took_s``: real time it took;
+        ``per_s``: connections a second of real time; ``unvalidated``: what was never checked.
+    """
+    if not is_modelled(run):
+        return None
+    told = next((one for one in run.events if one.get("event") == MODEL), {})
+    sent, took_ns = int(told.get("sent", 0)), int(told.get("took_ns", 0))
+    return {
+        "path": str(told.get("path", "events")),
+        "sent": sent,
+        "took_s": took_ns / NS_PER_S,
+        "per_s": sent * NS_PER_S / took_ns if took_ns else 0.0,
+        "unvalidated": unvalidated(run.scenario),
+    }
+
+
+def model_notes(run: Run) -> list[str]:
+    """What is true of every run of the model."""
+    scenario = run.scenario
+    waits = format_ns(scenario.kernel.time_wait)
+    texts = [
+        (
+            "Model: no socket was opened. A connect, a relayed byte and a close take no time and "
+            "no CPU, there is no network, and the kernel's own costs are not in any number."
+        ),
+        (
+            f"TIME_WAIT was {waits} to the nanosecond; the kernel counts it in whole "
+            "milliseconds, and its own 60s as up to 64s."
+        ),
+    ]
+    if scenario.balancer.close == "balancer":
+        texts.append(
+            "The balancer's idle timeout was exact; the relay's wheel is late by up to two "
+            "thirty-seconds of it, and by up to 4ms for a short one."
+        )
+    beyond = unvalidated(scenario)
+    if beyond:
+        texts.append(f"Unvalidated, never held against the kernel: {', '.join(beyond)}.")
+    return texts

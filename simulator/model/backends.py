@@ -1,0 +1,233 @@
+"""The backends of the model: who listens where, and how long a request takes.
+
+What `live/backend.py` and `live/backend_service.py` do with sockets: one service time each, a limit
+with a queue in order of arrival, slow and failing backends, and those that never answer, whose
+accept queue the kernel fills all the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from simulator.model.connection import GONE, Connection
+from simulator.preflight.places import backend_addresses
+from simulator.seeds import pure_random, stream_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.model.agenda import Agenda
+    from simulator.scenario.schema import Scenario
+
+# What a connect meets.
+SERVED: Final = 0
+REFUSED: Final = 1
+UNANSWERED: Final = 2  # the kernel completes it, and nobody accepts
+DROPPED: Final = 3  # the accept queue is full: the SYN gets no answer
+
+# What a backend does.
+UP: Final = 0
+REFUSING: Final = 1  # it holds its port and does not listen
+HANGING: Final = 2
+AWAY: Final = 3
+
+
+class Backend:
+    """One backend.
+
+    Attributes:
+        number: its id.
+        address: where it listens.
+        port: its port now, 0 when it has none.
+        state: what it does.
+        connections: those it has, in the order in which they came.
+        queued: connections in its accept queue that nobody takes.
+        busy: requests in service, where there is a limit.
+        lives: how often it crashed or hung; what it had in service before does not count.
+        queue: requests that wait for a slot.
+    """
+
+    __slots__ = (
+        "address",
+        "busy",
+        "connections",
+        "factor",
+        "lives",
+        "number",
+        "port",
+        "queue",
+        "queued",
+        "state",
+    )
+
+    def __init__(self, number: int, address: str, factor: float) -> None:
+        self.number = number
+        self.address = address
+        self.port = 0
+        self.state = AWAY
+        self.factor = factor
+        self.connections: dict[Connection, None] = {}
+        self.queued = 0
+        self.busy = 0
+        self.lives = 0
+        self.queue: deque[tuple[Connection, int, int, bool]] = deque()
+
+
+class Backends:
+    """All backends, and the requests they serve.
+
+    Args:
+        scenario: whose.
+        agenda: where service ends are put.
+
+    Attributes:
+        all: by id.
+        on_answer: told of each answer.
+        on_reset: told of each connection that a backend resets.
+    """
+
+    def __init__(self, scenario: Scenario, agenda: Agenda) -> None:
+        backends = scenario.backends
+        self._agenda = agenda
+        faults = backends.faults
+        slow = backends.count - faults.slow
+        self.all = [
+            Backend(number, address, faults.slow_factor if number >= slow else 1.0)
+            for number, address in enumerate(backend_addresses(scenario))
+        ]
+        self._refusing = backends.refusing
+        self._hanging = range(backends.refusing, backends.refusing + faults.hanging)
+        self._limit = backends.concurrency or 0
+        self._error_rate = faults.error_rate
+        self._room = min(backends.backlog, scenario.kernel.somaxconn) + 1
+        self._is_plain = not (self._limit or faults.error_rate or faults.slow)
+        self._serial = 0
+        self._processes = min(backends.processes, backends.count)
+        seed = stream_key(scenario.seed, "listeners") >> 65
+        self._draws = [
+            pure_random(seed, "faults", index).random for index in range(self._processes)
+        ]
+        self.answered = [0] * backends.count
+        self.on_answer: Callable[[Connection, int], None]
+        self.on_reset: Callable[[Connection, int], None]
+
+    def listens(self, backend: Backend, port: int) -> None:
+        """A backend has taken a port."""
+        backend.port = port
+        backend.queued = 0
+        if backend.number < self._refusing:
+            backend.state = REFUSING
+        else:
+            backend.state = HANGING if backend.number in self._hanging else UP
+
+    def connect(self, backend: Backend | None, connection: Connection) -> int:
+        """A connect arrives where this backend is, or where nobody is; what it meets."""
+        if backend is None or backend.state == REFUSING:
+            return REFUSED
+        if backend.state == HANGING:
+            if backend.queued >= self._room:
+                return DROPPED
+            backend.queued += 1
+            backend.connections[connection] = None
+            connection.server = backend
+            return UNANSWERED
+        backend.connections[connection] = None
+        connection.server = backend
+        return SERVED
+
+    def request(self, connection: Connection, service_ns: int, now_ns: int) -> int | None:
+        """A request arrives.
+
+        Returns:
+            When it will be answered, None when that is not known: it waits for a slot, its answer
+            is a reset, or there will be none.
+        """
+        backend = connection.server
+        assert backend is not None
+        if backend.state == HANGING:
+            return None
+        if self._is_plain:
+            if not service_ns:
+                return now_ns
+            self._serial += 1
+            connection.serving = self._serial
+            until_ns = now_ns + service_ns
+            self._agenda.at(until_ns, self._served, connection, self._serial)
+            return until_ns
+        return self._special(backend, connection, service_ns, now_ns)
+
+    def _special(
+        self, backend: Backend, connection: Connection, service_ns: int, now_ns: int
+    ) -> int | None:
+        if backend.factor != 1.0:
+            service_ns = round(service_ns * backend.factor)
+        self._serial += 1
+        serial = connection.serving = self._serial
+        fails = False
+        if self._error_rate:
+            fails = self._draws[backend.number % self._processes]() < self._error_rate
+        if self._limit:
+            if backend.busy >= self._limit:
+                backend.queue.append((connection, serial, service_ns, fails))
+                return None
+            backend.busy += 1
+        self._begin(backend, connection, serial, now_ns + service_ns, fails=fails)
+        return None if fails else now_ns + service_ns
+
+    def _begin(
+        self, backend: Backend, connection: Connection, serial: int, until_ns: int, *, fails: bool
+    ) -> None:
+        what = (backend, backend.lives, connection, fails)
+        self._agenda.at(until_ns, self._slot_over, what, serial)
+
+    def _served(self, connection: Connection, serial: int) -> None:
+        if connection.serving == serial:
+            connection.serving = 0
+            self._answer(connection)
+
+    def _answer(self, connection: Connection) -> None:
+        assert connection.server is not None
+        self.answered[connection.server.number] += 1
+        self.on_answer(connection, self._agenda.now_ns)
+
+    def _slot_over(self, what: tuple[Backend, int, Connection, bool], serial: int) -> None:
+        """A service time is over; who gave up meanwhile has held the slot all the same."""
+        backend, lives, connection, fails = what
+        if connection.serving == serial:
+            connection.serving = 0
+            if fails:
+                self.on_reset(connection, self._agenda.now_ns)
+            else:
+                self._answer(connection)
+        if not self._limit or lives != backend.lives:
+            return
+        while backend.queue:
+            waited, serial, service_ns, fails = backend.queue.popleft()
+            if waited.serving == serial:
+                until_ns = self._agenda.now_ns + service_ns
+                self._begin(backend, waited, serial, until_ns, fails=fails)
+                return
+        backend.busy -= 1
+
+    def ended(self, connection: Connection) -> None:
+        """A connection is closed or cut; what it asked for is answered to nobody."""
+        backend = connection.server
+        if backend is not None:
+            backend.connections.pop(connection, None)
+            connection.server = None
+            connection.serving = 0
+
+    def silence(self, backend: Backend) -> None:
+        """A backend crashes or hangs: nobody is served, nobody waits, its slots begin anew."""
+        for connection in backend.connections:
+            connection.serving = 0
+        backend.queue.clear()
+        backend.busy = 0
+        backend.lives += 1
+
+    def cut(self, backend: Backend) -> None:
+        """Reset every connection of a backend."""
+        for connection in list(backend.connections):
+            if connection.state != GONE:
+                self.on_reset(connection, self._agenda.now_ns)

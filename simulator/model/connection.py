@@ -1,0 +1,77 @@
+"""One connection of the model: what its client, its relay and its backend know of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from simulator.model.backends import Backend
+    from simulator.model.relay import Relay
+    from simulator.model.tuples import Group
+
+WAITING: Final = 1  # for an answer
+RESTING: Final = 2  # until the next request, or the end of its lifetime
+LEAVING: Final = 3  # answered; the other side is to close
+HALF_CLOSED: Final = 4  # its client closed, and a backend that hangs never will
+GONE: Final = 5
+
+
+class Connection:
+    """From connect to close.
+
+    Attributes:
+        row: in the plan.
+        worker: which generator process has it.
+        state: one of this file's states.
+        stamp: counts what happened; an event that carries an older one comes too late.
+        begun: requests begun.
+        active_ns: when bytes last moved.
+        group, port: its tuple on the client's hop.
+        relay: the worker that accepted it; None without a balancer.
+        tried: backends that could not be reached for it.
+        upstream, upstream_port: its tuple on the balancer's hop; None before it has one.
+        meant: the backend it was dialed for, which load counts.
+        server: who really has it; None before and after.
+        dial: number of the connect under way, 0 when none is.
+        asked_ns: when its first request could go to the backend, for policies that learn latency.
+        serving: serial of its request at the backend, 0 when none is served.
+    """
+
+    __slots__ = (
+        "active_ns",
+        "asked_ns",
+        "begun",
+        "dial",
+        "group",
+        "meant",
+        "port",
+        "relay",
+        "row",
+        "server",
+        "serving",
+        "stamp",
+        "state",
+        "tried",
+        "upstream",
+        "upstream_port",
+        "worker",
+    )
+
+    def __init__(self, row: int, worker: int, group: Group, port: int, now_ns: int) -> None:
+        self.row = row
+        self.worker = worker
+        self.state = WAITING
+        self.stamp = 0
+        self.begun = 0
+        self.active_ns = now_ns
+        self.group = group
+        self.port = port
+        self.relay: Relay | None = None
+        self.tried: list[int] | None = None
+        self.upstream: Group | None = None
+        self.upstream_port = 0
+        self.meant = -1
+        self.server: Backend | None = None
+        self.dial = 0
+        self.asked_ns = -1
+        self.serving = 0

@@ -1,0 +1,235 @@
+"""The model engine: a job done without a socket, on the same plan, into the same records.
+
+Two ways lead to the same records. Where the only thing that can fail is a group of tuples, and the
+waits behind a close bound how soon any comes back, whole stretches are worked out by arrays
+(`stretches`). Everything else goes event by event (`world`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from simulator.clock import monotonic_ns
+from simulator.engine import Progress
+from simulator.model.sampling import hop_now
+from simulator.model.scope import refuse_what_is_beyond
+from simulator.model.world import World
+from simulator.preflight.places import FRONT, backend_addresses, client_addresses
+from simulator.records import OPTIONAL_COLUMNS, PLAN_COLUMNS, SERVICE_COLUMNS
+from simulator.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from pathlib import Path
+
+    from simulator.engine import Job, Recorder, Watch
+    from simulator.scenario.schema import Scenario
+
+    Columns = dict[str, np.ndarray[Any, Any]]
+
+NAME: Final = "model"
+#: Progress is shown, and a wish to stop looked for, so often.
+_SHOW_NS: Final = 100_000_000
+_BEFORE: Final = -1
+
+
+class _Pause:
+    """Lets the loop that runs the engine look at its other work, such as signals."""
+
+    def __await__(self) -> Generator[None]:
+        yield
+
+
+def read_plan(folder: Path) -> Columns:
+    """The plan's columns as they stand in a run's folder."""
+    found = {
+        name: np.load(folder / "plan" / f"{name}.npy") for name in (*PLAN_COLUMNS, *SERVICE_COLUMNS)
+    }
+    for name in OPTIONAL_COLUMNS:
+        path = folder / "plan" / f"{name}.npy"
+        if path.exists():
+            found[name] = np.load(path)
+    return found
+
+
+class ModelEngine:
+    """Runs a job event by event, as fast as that goes.
+
+    Args:
+        clock: monotonic time in ns, to tell how fast; no result depends on it.
+    """
+
+    name = NAME
+
+    def __init__(self, clock: Callable[[], int] = monotonic_ns) -> None:
+        self._clock = clock
+
+    async def run(self, job: Job, recorder: Recorder, watch: Watch) -> None:
+        """Do the job to its end (`engine.Engine`).
+
+        Raises:
+            Refused: the scenario asks for what the model cannot do.
+        """
+        refuse_what_is_beyond(job.scenario)
+        plan = read_plan(job.folder)
+        run = _Run(job, plan, recorder, watch, self._clock)
+        try:
+            await run.conduct()
+        finally:
+            run.write()
+
+
+class _Run:
+    """One run of the model, event by event."""
+
+    def __init__(
+        self,
+        job: Job,
+        plan: Columns,
+        recorder: Recorder,
+        watch: Watch,
+        clock: Callable[[], int],
+    ) -> None:
+        self._job = job
+        self._scenario = job.scenario
+        self._recorder = recorder
+        self._watch = watch
+        self._clock = clock
+        self._began_ns = clock()
+        self._shown_ns = 0
+        self._due = np.sort(plan["due_ns"])
+        self._stop_level = 0
+        self._world = World(job.scenario, plan, recorder.line)
+
+    async def conduct(self) -> None:
+        """Begin, move from sample to sample, end."""
+        write_beginning(self._scenario, self._recorder.line)
+        world, every = self._world, self._scenario.sampling.every
+        world.begin()
+        end_ns = self._scenario.duration_ns
+        last_ns = end_ns + self._scenario.grace
+        now_ns = 0
+        while True:
+            now_ns = min(now_ns + every, last_ns)
+            world.run_until(now_ns)
+            self._sample(now_ns)
+            is_over = now_ns >= end_ns or self._stop_level > 0
+            if await self._show(now_ns, is_over=is_over):
+                last_ns = min(last_ns, now_ns + self._scenario.grace)
+                continue
+            done = not world.open and not world.turns.waits
+            if (is_over and done) or now_ns >= last_ns or self._stop_level >= 2:
+                break
+        self._end(now_ns)
+
+    def _end(self, now_ns: int) -> None:
+        opened = self._world.open
+        self._world.end()
+        for line in self._world.role_counters():
+            self._recorder.line("roles", {"t_ns": now_ns, **line})
+        self._recorder.line("events", {"t_ns": now_ns, "event": "ended", "open": opened})
+        sent = self._world.records.sent_count
+        write_speed(self._recorder.line, "events", sent, self._clock() - self._began_ns)
+
+    def write(self) -> None:
+        """Write what there is of connections, also after a stop."""
+        for stream, worker, rows in self._world.records.take_rows():
+            self._recorder.rows(stream, worker, rows)
+        self._world.records.write(self._job.folder)
+
+    def _sample(self, now_ns: int) -> None:
+        hops = self._world.sample()
+        self._recorder.line("samples", sample_line(self._scenario, now_ns, hops))
+        for stream, worker, rows in self._world.records.take_rows():
+            self._recorder.rows(stream, worker, rows)
+        self._hops = tuple(hop_now(name, seen) for name, seen in hops.items())
+
+    async def _show(self, now_ns: int, *, is_over: bool) -> bool:
+        """Show progress now and then; whether there is a new wish to stop."""
+        clock_ns = self._clock()
+        if clock_ns - self._shown_ns < _SHOW_NS:
+            return False
+        self._shown_ns = clock_ns
+        self._watch.show(self._progress("draining" if is_over else "running", now_ns))
+        await _Pause()
+        level = self._watch.stop_level()
+        if level <= self._stop_level:
+            return False
+        self._stop_level = level
+        event = {"t_ns": now_ns, "event": "stopping", "level": level}
+        self._recorder.line("events", event)
+        self._world.turns.stop()
+        return True
+
+    def _progress(self, state: str, now_ns: int) -> Progress:
+        """Rates are of modelled time."""
+        records = self._world.records
+        seconds = max(now_ns, 1) / NS_PER_S
+        asked = int(np.searchsorted(self._due, now_ns, side="right"))
+        return Progress(
+            state=state,
+            phase=_phase_at(self._scenario, now_ns),
+            elapsed_s=seconds,
+            left_s=max(0.0, (self._scenario.duration_ns - now_ns) / NS_PER_S),
+            planned=self._job.connections,
+            sent=records.sent_count,
+            ok=records.ok_count,
+            failed=records.failed_count,
+            open=self._world.open,
+            sent_per_s=records.sent_count / seconds,
+            ok_per_s=records.ok_count / seconds,
+            asked_per_s=asked / seconds,
+            hops=self._hops,
+        )
+
+
+def _phase_at(scenario: Scenario, now_ns: int) -> str:
+    end = 0
+    for phase in scenario.traffic:
+        end += phase.for_ns
+        if now_ns < end:
+            return phase.name
+    return scenario.traffic[-1].name
+
+
+def write_beginning(scenario: Scenario, write: Callable[[str, Mapping[str, Any]], None]) -> None:
+    """The first events of a run: who has which addresses, and when phases begin."""
+    write(
+        "events",
+        {
+            "t_ns": _BEFORE,
+            "event": "started",
+            "front": None if scenario.balancer.driver == "none" else ":".join(map(str, FRONT)),
+            "client_addresses": client_addresses(scenario),
+            "backend_addresses": backend_addresses(scenario),
+            "mode": NAME,
+        },
+    )
+    begins_ns = 0
+    for phase in scenario.traffic:
+        line = {"t_ns": begins_ns, "event": "phase", "name": phase.name, "warmup": phase.warmup}
+        write("events", line)
+        begins_ns += phase.for_ns
+
+
+def sample_line(
+    scenario: Scenario, now_ns: int, hops: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """One line of samples; it took no time, and there is no table of sockets to count."""
+    return {
+        "t_ns": now_ns,
+        "every_ns": scenario.sampling.every,
+        "complete": True,
+        "hops": hops,
+        "counters": {},
+    }
+
+
+def write_speed(
+    write: Callable[[str, Mapping[str, Any]], None], path: str, sent: int, took_ns: int
+) -> None:
+    """Which way was taken, and how fast it was."""
+    line = {"t_ns": _BEFORE, "event": "model", "path": path, "sent": sent, "took_ns": took_ns}
+    write("events", line)

@@ -1,0 +1,100 @@
+"""Samples of the model: what the sampler of the kernel engine would read, from the exact state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simulator.engine import HopNow
+
+if TYPE_CHECKING:
+    from simulator.model.directory import Directory
+    from simulator.model.tuples import Counted, HopTuples
+    from simulator.ports.budget import HopBudget
+
+
+class HopSampler:
+    """One hop.
+
+    Args:
+        budget: its tuples.
+        tuples: its groups.
+        sources: its addresses, by index.
+        directory: endpoints by number; None where the far end is the balancer's front.
+        front: the front as ``address:port``.
+    """
+
+    def __init__(
+        self,
+        budget: HopBudget,
+        tuples: HopTuples,
+        sources: tuple[str, ...],
+        directory: Directory | None,
+        front: str,
+    ) -> None:
+        self.name = budget.name
+        self._budget = budget.budget
+        self._per_tuple = budget.per == "tuple"
+        self._tuples = tuples
+        self._sources = sources
+        self._directory = directory
+        self._front = front
+
+    def take(self, now_ns: int) -> dict[str, Any]:
+        """What one sample says of this hop (docs/records.md, ``samples.jsonl``)."""
+        tuples = self._tuples
+        tuples.settle(now_ns)
+        groups = [one for one in tuples.counted() if one.in_use]
+        opened = sum(one.open for one in groups)
+        waiting = sum(one.waiting for one in groups)
+        kept = sum(one.kept for one in groups)
+        worst = max(groups, key=lambda one: one.in_use, default=None)
+        far = sum(one.far_waiting for one in tuples.groups)
+        return {
+            "groups": len(groups),
+            "budget": self._budget,
+            "in_use": opened + waiting + kept,
+            "recyclable": sum(one.recyclable for one in tuples.groups),
+            **_states(opened, waiting, kept),
+            "worst": None if worst is None else self._worst(worst),
+            "accept_side": _states(opened, far, 0),
+            "new_ports": 0,
+            "distinct_ports": 0,  # known from the rows of connections and dials
+        }
+
+    def _worst(self, group: Counted) -> dict[str, Any]:
+        destination = None
+        if self._per_tuple:
+            destination = self._front
+            if self._directory is not None:
+                address, port = self._directory.endpoints[group.destination]
+                destination = f"{address}:{port}"
+        return {
+            "source": self._sources[group.source],
+            "destination": destination,
+            "in_use": group.in_use,
+            "established": group.open,
+            "time_wait": group.waiting,
+            "other": group.kept,
+        }
+
+
+def _states(opened: int, waiting: int, kept: int) -> dict[str, int]:
+    return {
+        "established": opened,
+        "time_wait": waiting,
+        "other": kept,
+        "fin_wait": 0,
+        "close_wait": 0,
+    }
+
+
+def hop_now(name: str, seen: dict[str, Any]) -> HopNow:
+    """What the live display shows of a hop's sample."""
+    worst = seen["worst"] or {"established": 0, "time_wait": 0, "other": 0}
+    return HopNow(
+        name=name,
+        budget=seen["budget"],
+        established=worst["established"],
+        time_wait=worst["time_wait"],
+        other=worst["other"],
+    )

@@ -1,0 +1,162 @@
+"""What the model does not do yet: refused by name, since what is left out silently is a lie.
+
+The model knows tuples, their states and waits, who closes first, policies, retries, queues of
+requests, churn and faults. It has no kernel, no CPU and no network; whatever a scenario asks for
+that would need one of them has its line here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.errors import Refused
+from simulator.ports.budget import ports_within
+from simulator.preflight.hops import source_ports
+from simulator.scenario.care import Queue
+from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
+
+if TYPE_CHECKING:
+    from simulator.scenario.schema import Scenario
+
+#: Settings that change nothing in the model, or that it obeys.
+_SYSCTLS: Final = frozenset({"net.ipv4.tcp_timestamps", "net.ipv4.ip_unprivileged_port_start"})
+_DRIVERS: Final = ("own", "none")
+#: Keys that this list knows, by part; a key that is added to the grammar is refused until it is
+#: put here or given a rule.
+_KNOWN: Final = {
+    "kernel": {"port_range", "reserved_ports", "time_wait", "somaxconn", "sysctls"},
+    "backends": {
+        *("count", "processes", "addresses", "kind", "ports", "range", "service_time", "backlog"),
+        *("accept_every", "idle_timeout", "refusing", "descriptors", "concurrency", "faults"),
+        *("stream", "churn", "quarantine", "weights"),
+    },
+    "balancer": {
+        *("driver", "policy", "workers", "source", "close", "connect_timeout", "retries"),
+        *("idle_timeout", "buffer", "backlog", "descriptors", "learns_after", "health_checks"),
+        *("ejection", "panic", "cap", "queue", "on_no_port", "slow_start", "retry_budget"),
+        "load_age",
+    },
+    "clients": {"processes", "source", "timeout", "descriptors", "idle_timeout", "retry"},
+}
+_PHASE: Final = {
+    *("name", "for_ns", "warmup", "arrivals", "hold", "users", "lifetime", "requests", "think"),
+    *("request_size", "response_size"),
+}
+_TOP: Final = {
+    *("schema_", "title", "expect", "seed", "kernel", "backends", "balancer", "sidecar", "clients"),
+    *("traffic", "grace", "sampling", "thresholds", "variants"),
+}
+
+
+def beyond(scenario: Scenario) -> list[str]:
+    """What of a scenario the model cannot do, one reason a line; empty when it can do all."""
+    return [
+        *_unknown(scenario),
+        *_relays(scenario),
+        *_servers(scenario),
+        *_ports(scenario),
+    ]
+
+
+def refuse_what_is_beyond(scenario: Scenario) -> None:
+    """Raise if a scenario asks for what the model cannot do.
+
+    Raises:
+        Refused: every reason, by the name of its key.
+    """
+    reasons = beyond(scenario)
+    if reasons:
+        lines = "\n".join(f"  {one}" for one in reasons)
+        raise Refused(f"The model engine cannot do this yet; use --engine kernel:\n{lines}")
+
+
+def _given(model: Any) -> set[str]:  # noqa: ANN401 - any part of a scenario
+    """Keys of a part that do not have their default."""
+    fields = type(model).model_fields
+    return {
+        name
+        for name, field in fields.items()
+        if getattr(model, name) != field.get_default(call_default_factory=True)
+    }
+
+
+def _unknown(scenario: Scenario) -> list[str]:
+    """Keys that were added to the grammar after the model was written."""
+    parts = [(name, getattr(scenario, name), known) for name, known in _KNOWN.items()]
+    found = [
+        f"{name}.{key} is new to the model"
+        for name, part, known in parts
+        for key in sorted(_given(part) - known)
+    ]
+    found += [
+        f"traffic.{phase.name}.{key} is new to the model"
+        for phase in scenario.traffic
+        for key in sorted(_given(phase) - _PHASE)
+    ]
+    found += [f"{key} is new to the model" for key in sorted(_given(scenario) - _TOP)]
+    if scenario.backends.kind != "request-response":
+        found.append(f"backends.kind: {scenario.backends.kind} is spoken by real servers only")
+    return found
+
+
+def _relays(scenario: Scenario) -> list[str]:
+    balancer = scenario.balancer
+    found = []
+    if balancer.driver not in _DRIVERS:
+        found.append(f"balancer.driver: {balancer.driver} is a real program")
+    if scenario.sidecar is not None:
+        found.append("sidecar: the model has one relay")
+    asked = {
+        "health_checks": balancer.health_checks is not None,
+        "ejection": balancer.ejection is not None,
+        "cap": balancer.cap is not None,
+        "queue": balancer.queue != Queue(),
+        "on_no_port": balancer.on_no_port != "refuse",
+        "slow_start": bool(balancer.slow_start),
+    }
+    found += [f"balancer.{name} is not modelled" for name, is_asked in asked.items() if is_asked]
+    return found
+
+
+def _servers(scenario: Scenario) -> list[str]:
+    backends = scenario.backends
+    found = []
+    if backends.stream is not None:
+        found.append("backends.stream is not modelled: answers come whole")
+    if backends.accept_every:
+        found.append("backends.accept_every is not modelled: nobody is late to accept")
+    limits = {
+        "backends": backends.descriptors,
+        "balancer": scenario.balancer.descriptors,
+        "clients": scenario.clients.descriptors,
+    }
+    found += [
+        f"{name}.descriptors: the model has no descriptors"
+        for name, limit in limits.items()
+        if limit is not None
+    ]
+    found += [
+        f"kernel.sysctls.{name}: the model has no such setting"
+        for name in sorted(scenario.kernel.sysctls)
+        if name not in _SYSCTLS
+    ]
+    return found
+
+
+def _ports(scenario: Scenario) -> list[str]:
+    """Ports that one hop binds and another one's kernel choice would pass over."""
+    if scenario.balancer.driver == "none":
+        return []
+    found = []
+    sides = {"clients": scenario.clients.source, "balancer": scenario.balancer.source}
+    for binder, chooser in (("clients", "balancer"), ("balancer", "clients")):
+        binding, choosing = sides[binder], sides[chooser]
+        if binding.ports not in BINDS_A_PORT or choosing.ports not in KERNEL_PICKS:
+            continue
+        ports = source_ports(scenario, choosing)
+        if ports_within(ports, [source_ports(scenario, binding)]):
+            found.append(
+                f"{binder}.source.range: {binder} bind ports in the range that the kernel hands "
+                f"out to {chooser}, and the model does not take these away"
+            )
+    return found

@@ -1,0 +1,226 @@
+"""The world of one run of the model: every part of a scenario, put together and moved by events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simulator.model.agenda import Agenda
+from simulator.model.backends import Backends
+from simulator.model.clients import Clients
+from simulator.model.dialer import Dialer
+from simulator.model.directory import Directory
+from simulator.model.moves import Moves
+from simulator.model.records import Records
+from simulator.model.relay import Relay
+from simulator.model.sampling import HopSampler
+from simulator.model.tuples import HopTuples
+from simulator.model.turns import Turns
+from simulator.preflight.hops import hop_budgets
+from simulator.preflight.places import (
+    BALANCER_PREFIX,
+    FRONT,
+    ROUTED,
+    client_addresses,
+    source_addresses,
+)
+from simulator.records import Call, error_name
+from simulator.seeds import pure_random
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+
+    from simulator.model.clients import Picker
+    from simulator.model.connection import Connection
+    from simulator.model.tuples import Group
+    from simulator.scenario.schema import Scenario
+
+    Write = Callable[[str, dict[str, Any]], None]
+
+
+class World:
+    """One run.
+
+    Args:
+        scenario: what is asked; checked by `scope`.
+        plan: its columns.
+        write: takes a line of a stream.
+
+    Attributes:
+        records: what became of each row.
+        turns: what is due.
+    """
+
+    def __init__(
+        self, scenario: Scenario, plan: Mapping[str, np.ndarray[Any, Any]], write: Write
+    ) -> None:
+        self._scenario = scenario
+        self._write = write
+        balancer = scenario.balancer
+        self._workers = balancer.workers if balancer.driver != "none" else 0
+        self.agenda = Agenda()
+        self.records = Records(len(plan["due_ns"]), self._workers)
+        self._directory = Directory(scenario.kernel.port_range)
+        self._backends = Backends(scenario, self.agenda)
+        self._tuples = [HopTuples() for _ in hop_budgets(scenario)]
+        processes = scenario.clients.processes
+        dialers = self._dialers("client", processes, self._tuples[0])
+        self._clients = Clients(
+            scenario, plan, self.agenda, dialers, self._directory, self._backends, self.records
+        )
+        self._relays = [
+            Relay(
+                scenario,
+                index,
+                self.agenda,
+                dialer,
+                self._directory,
+                self._backends,
+                self.records,
+                self._clients,
+            )
+            for index, dialer in enumerate(
+                self._dialers("balancer", self._workers, self._tuples[-1])
+            )
+        ]
+        self._clients.relays = self._relays
+        self._choose_among_relays()
+        self._backends.on_answer = self._clients.answered
+        self._backends.on_reset = self._reset
+        self.turns = Turns(scenario, plan, self.agenda, self.records, self._clients.take_up)
+        if self.turns.follows:
+            self._clients.ended = self._ended
+        self._moves = Moves(
+            scenario, self.agenda, self._backends, self._directory, self._tell, write
+        )
+        self._samplers = self._new_samplers()
+
+    def _dialers(self, name: str, count: int, tuples: HopTuples) -> list[Dialer]:
+        scenario = self._scenario
+        source = scenario.clients.source if name == "client" else scenario.balancer.source
+        shared: dict[tuple[int, int], Group] = {}
+        held = self._directory.held
+        return [
+            Dialer(scenario, source, name, index, count, tuples, shared, held)
+            for index in range(count)
+        ]
+
+    def _choose_among_relays(self) -> None:
+        """The kernel spreads connections over listeners of one port by a hash: an even draw."""
+        if self._workers > 1:
+            draw = pure_random(self._scenario.seed, "model", "accepts").random
+            workers = self._workers
+            self._clients.choose = lambda: int(draw() * workers)
+
+    def _new_samplers(self) -> list[HopSampler]:
+        scenario = self._scenario
+        front = ":".join(map(str, FRONT))
+        near = [client_addresses(scenario)]
+        if self._workers:
+            dialed_from = source_addresses(scenario.balancer.source, BALANCER_PREFIX)
+            near.append(dialed_from or (ROUTED,))
+        budgets = hop_budgets(scenario)
+        return [
+            HopSampler(
+                budget,
+                tuples,
+                sources,
+                self._directory if budget is budgets[-1] else None,
+                front,
+            )
+            for budget, tuples, sources in zip(budgets, self._tuples, near, strict=True)
+        ]
+
+    # What the parts tell each other.
+
+    def _ended(self, row: int, succeeded: bool) -> None:
+        self.turns.ended(row, succeeded)
+
+    def _reset(self, connection: Connection, now_ns: int) -> None:
+        if connection.relay is not None:
+            connection.relay.cut(connection, now_ns)
+        self._clients.reset(connection, now_ns)
+
+    def _tell(self, insert: list[list[Any]], remove: list[int]) -> None:
+        """Whoever picks backends takes note of a change."""
+        role = "balancer" if self._relays else "client"
+        pickers: Sequence[Relay | Picker] = self._relays or self._clients.pickers
+        for index, picker in enumerate(pickers):
+            for backend, address, port in insert:
+                picker.insert(backend, address, port)
+            for backend in remove:
+                picker.remove(backend)
+            if self._began:
+                self._write(
+                    "events",
+                    {
+                        "t_ns": self.agenda.now_ns,
+                        "event": "membership",
+                        "role": role,
+                        "index": index,
+                        "insert": insert,
+                        "remove": remove,
+                    },
+                )
+
+    _began = False
+
+    # Time.
+
+    def begin(self) -> None:
+        """Everybody takes their places."""
+        self._moves.begin()
+        self._began = True
+
+    def run_until(self, until_ns: int) -> None:
+        """Do everything that is due up to a moment, that moment included."""
+        agenda, turns = self.agenda, self.turns
+        while True:
+            due_ns, next_ns = turns.next_ns, agenda.next_ns
+            if next_ns <= due_ns:  # who ends in a moment makes room for who comes in it
+                if next_ns > until_ns:
+                    break
+                agenda.step()
+            else:
+                if due_ns > until_ns:
+                    break
+                turns.step()
+        agenda.now_ns = max(agenda.now_ns, until_ns)
+
+    def sample(self) -> dict[str, dict[str, Any]]:
+        """Every hop at this moment."""
+        now_ns = self.agenda.now_ns
+        return {sampler.name: sampler.take(now_ns) for sampler in self._samplers}
+
+    def end(self) -> None:
+        """The run is over."""
+        self.turns.end()
+        self._moves.end(self.agenda.now_ns)
+
+    @property
+    def open(self) -> int:
+        """Connections of rows that have not ended."""
+        records = self.records
+        return records.sent_count - records.ok_count - records.failed_count
+
+    def role_counters(self) -> list[dict[str, Any]]:
+        """A line for each process that the kernel engine would have, without what it costs."""
+        lines: list[dict[str, Any]] = [
+            {"role": "client", "index": index, "sent": sent}
+            for index, sent in enumerate(self._clients.sent)
+        ]
+        lines += [
+            {
+                "role": "balancer",
+                "index": relay.index,
+                **relay.counts,
+                "dial_errors": {
+                    f"{Call(call).name.lower()}/{error_name(code)}": number
+                    for (call, code), number in relay.dial_errors.items()
+                },
+                "picks": {str(one): number for one, number in sorted(relay.picks.items())},
+            }
+            for relay in self._relays
+        ]
+        return lines
