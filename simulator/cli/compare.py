@@ -1,0 +1,97 @@
+"""`portchurn compare`: a scenario on the kernel and in the model, and the error of each series."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simulator.cli.options import overrides_option, seed_option
+from simulator.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
+
+if TYPE_CHECKING:
+    from simulator.experiment import Answer, Question
+    from simulator.measure.agreement import Agreement
+
+
+@click.command(name="compare")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@overrides_option
+@seed_option
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that keeps the runs of both engines.",
+)
+@click.option("--variant", help="Compare only this variant.")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Output form; markdown is a calibration card.",
+)
+def command(
+    *,
+    files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    seed: int | None,
+    results: Path,
+    variant: str | None,
+    output: str,
+) -> None:
+    """Run scenarios on the kernel and in the model, and print the error of each series.
+
+    Both run the same plan. Exit code 4 when an error is above its target.
+    """
+    from simulator.experiment import questions
+    from simulator.report.agreement_text import agreement_markdown, agreement_text
+    from simulator.scenario.load import load_file
+
+    found: list[tuple[str, list[Agreement]]] = []
+    for file in files:
+        asked = questions(load_file(file, overrides=overrides, seed=seed), variant)
+        if not asked:
+            raise UsageError(f"{file} has no variant named {variant}")
+        for question in asked:
+            title = f"{question.loaded.slug} {question.variant}".strip()
+            found.append((title, _compare(question, results)))
+            if output == "text":
+                click.echo(agreement_text(*found[-1]))
+            elif output == "markdown":
+                click.echo(agreement_markdown(*found[-1]))
+    if output == "json":
+        told: dict[str, Any] = {title: [one.as_dict() for one in rows] for title, rows in found}
+        click.echo(json.dumps(told, indent=1))
+    missed = any(not one.holds for _, rows in found for one in rows)
+    sys.exit(EXIT_THRESHOLD if missed else EXIT_OK)
+
+
+def _compare(question: Question, results: Path) -> list[Agreement]:
+    from simulator.measure.agreement import agreements
+    from simulator.store.read import load_run
+
+    modelled, real = asyncio.run(_both(question, results))
+    return agreements(
+        load_run(real.folder), load_run(modelled.folder), (real.summary, modelled.summary)
+    )
+
+
+async def _both(question: Question, results: Path) -> tuple[Answer, Answer]:
+    """The model first: what it cannot do is refused before anything runs."""
+    from simulator.experiment import answer
+    from simulator.live.engine import KernelEngine
+    from simulator.model.engine import ModelEngine
+    from simulator.report.terminal import LiveDisplay
+
+    answers = []
+    for engine in (ModelEngine(), KernelEngine()):
+        with LiveDisplay(title=question.scenario.title, stop=lambda: 0, quiet=True) as display:
+            answers.append(await answer(question, engine, display, results, sys.argv[1:]))
+    return answers[0], answers[1]

@@ -1,0 +1,128 @@
+"""Service in the model: times, slots in turn, slow and failing backends, silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulator.model.agenda import NEVER, Agenda
+from simulator.model.backends import DROPPED, REFUSED, SERVED, UNANSWERED, Backends
+from simulator.model.connection import GONE, Connection
+from simulator.model.tuples import EachOnce, Group
+from tests.support.scenarios import small
+
+if TYPE_CHECKING:
+    from simulator.scenario.schema import Scenario
+
+MS = 1_000_000
+
+
+class Told:
+    """Backends on their agenda, and what was said of their connections."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.agenda = Agenda()
+        self.backends = Backends(scenario, self.agenda)
+        self.answers: list[tuple[int, int]] = []
+        self.resets: list[int] = []
+        self.backends.on_answer = lambda one, t_ns: self.answers.append((one.row, t_ns))
+        self.backends.on_reset = self._reset
+        for backend in self.backends.all:
+            self.backends.listens(backend, 20_000 + backend.number)
+
+    def _reset(self, one: Connection, _: int) -> None:
+        self.resets.append(one.row)
+        one.state = GONE
+        self.backends.ended(one)
+
+    def connect(self, row: int, backend: int = 0) -> tuple[Connection, int]:
+        """A connection of its own."""
+        one = Connection(row, 0, Group(0, 0, EachOnce([1]), 0), 1, 0)
+        return one, self.backends.connect(self.backends.all[backend], one)
+
+    def run(self) -> None:
+        """To the end."""
+        while self.agenda.next_ns < NEVER:
+            self.agenda.step()
+
+
+def test_a_request_is_answered_after_its_service_time() -> None:
+    told = Told(small())
+    one, met = told.connect(0)
+    assert met == SERVED
+    assert told.backends.request(one, 5 * MS, 0) == 5 * MS
+    assert told.backends.request(told.connect(1)[0], 0, 0) == 0  # at once, and not told
+    told.run()
+    assert told.answers == [(0, 5 * MS)]
+
+
+def test_slots_are_given_in_order_of_arrival() -> None:
+    told = Told(small("backends.concurrency=2"))
+    for row in range(5):
+        told.backends.request(told.connect(row)[0], 10 * MS, 0)
+    told.run()
+    assert told.answers == [(0, 10 * MS), (1, 10 * MS), (2, 20 * MS), (3, 20 * MS), (4, 30 * MS)]
+
+
+def test_who_gives_up_while_waiting_is_passed_over_and_who_is_served_holds_the_slot() -> None:
+    told = Told(small("backends.concurrency=1"))
+    ones = [told.connect(row)[0] for row in range(3)]
+    for one in ones:
+        told.backends.request(one, 10 * MS, 0)
+    told.backends.ended(ones[0])  # in service: nobody hears the answer, the slot is busy
+    told.backends.ended(ones[1])
+    told.run()
+    assert told.answers == [(2, 20 * MS)]
+    assert told.backends.all[0].busy == 0
+
+
+def test_a_crash_begins_all_slots_anew() -> None:
+    told = Told(small("backends.concurrency=1"))
+    first, second = (told.connect(row)[0] for row in range(2))
+    told.backends.request(first, 10 * MS, 0)
+    told.backends.request(second, 10 * MS, 0)
+    told.backends.silence(told.backends.all[0])
+    told.backends.cut(told.backends.all[0])
+    assert told.resets == [0, 1]
+    third, _ = told.connect(2)
+    assert told.backends.request(third, 30 * MS, 0) == 30 * MS
+    told.run()
+    assert told.answers == [(2, 30 * MS)]
+    assert told.backends.all[0].busy == 0
+
+
+def test_slow_backends_are_the_last_and_take_longer() -> None:
+    told = Told(small("backends.count=2", "backends.faults={slow: 1, slow_factor: 3.0}"))
+    for backend in range(2):
+        told.backends.request(told.connect(backend, backend)[0], 10 * MS, 0)
+    told.run()
+    assert told.answers == [(0, 10 * MS), (1, 30 * MS)]
+
+
+@pytest.mark.parametrize("rate", [0.25, 1.0])
+def test_failing_requests_are_reset_after_their_service_time(rate: float) -> None:
+    told = Told(small(f"backends.faults={{error_rate: {rate}}}"))
+    for row in range(400):
+        told.backends.request(told.connect(row)[0], MS, 0)
+    told.run()
+    assert told.agenda.now_ns == MS
+    assert len(told.resets) + len(told.answers) == 400
+    assert len(told.resets) == pytest.approx(400 * rate, abs=4 * 400**0.5 / 2)
+
+
+def test_nobody_and_who_does_not_listen_refuse() -> None:
+    told = Told(small("backends.refusing=1"))
+    assert told.connect(0)[1] == REFUSED
+    one = Connection(1, 0, Group(0, 0, EachOnce([1]), 0), 1, 0)
+    assert told.backends.connect(None, one) == REFUSED
+
+
+def test_who_hangs_is_connected_to_until_the_accept_queue_is_full() -> None:
+    told = Told(small("backends.faults={hanging: 1}", "backends.backlog=2"))
+    met = [told.connect(row)[1] for row in range(4)]
+    # listen(2) admits one more than it says.
+    assert met == [UNANSWERED, UNANSWERED, UNANSWERED, DROPPED]
+    one, _ = told.connect(9)
+    assert told.backends.all[0].queued == 3
+    assert one.server is None

@@ -1,0 +1,112 @@
+"""The life of a connection in the model: requests, lifetimes, time-outs, silence, and its end."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from simulator.records import Call, Ending, Outcome
+from tests.support.modelled import modelled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MS = 1_000_000
+
+ONE = """
+title: one by one
+kernel: {port_range: 50000-50999, time_wait: 500ms}
+backends: {ports: random, range: 20000-29999, service_time: 30ms}
+balancer: {close: client}
+traffic:
+  - {name: only, for: 1s, arrivals: {constant: 10/s}, requests: 2, lifetime: 100ms}
+grace: 5s
+"""
+
+
+@pytest.mark.parametrize("driver", ["own", "none"])
+def test_requests_are_spread_over_the_lifetime(tmp_path: Path, driver: str) -> None:
+    summary, run = modelled(ONE, tmp_path, f"balancer.driver={driver}")
+    rows = run.connections
+    assert summary["attempts"]["ok"] == 10
+    since = {
+        name: rows[f"{name}_ns"] - rows["sent_ns"] for name in ("first_byte", "answered", "closed")
+    }
+    assert np.array_equal(rows["sent_ns"], run.plan["due_ns"])
+    assert set(since["first_byte"].tolist()) == {30 * MS}
+    assert set(since["answered"].tolist()) == {80 * MS}  # asked again after half of the lifetime
+    assert set(since["closed"].tolist()) == {100 * MS}
+    assert set(rows["answers"].tolist()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("close", "open_ms"),
+    [("client", 100), ("reset", 100), ("backend", 80), ("balancer", 80 + 40)],
+)
+def test_who_closes_says_when_it_ends(tmp_path: Path, close: str, open_ms: int) -> None:
+    given = (f"balancer.close={close}", "balancer.idle_timeout=60ms")
+    if close == "balancer":
+        given = (f"balancer.close={close}", "balancer.idle_timeout=60ms", "traffic.only.requests=3")
+        open_ms = 2 * 100 // 3 + 30 + 60  # the third answer, and then silence
+    summary, run = modelled(ONE, tmp_path, *given)
+    assert summary["attempts"]["ok"] == 10
+    lasted = (run.connections["closed_ns"] - run.connections["sent_ns"]) // MS
+    assert set(lasted.tolist()) == {open_ms}
+    # Who closed first keeps the tuple, so one second later the range tells who it was.
+    held = {"client": 5, "balancer": 5, "backend": 0, "reset": 0}[close]
+    waiting = [sample["hops"]["balancer-backend"]["time_wait"] for sample in run.samples]
+    assert max(waiting) == held
+
+
+def test_an_answer_that_comes_too_late_is_a_time_out(tmp_path: Path) -> None:
+    _, run = modelled(ONE, tmp_path, "clients.timeout=20ms")
+    rows = run.connections
+    assert set(rows["error"].tolist()) == {Ending.TIMEOUT}
+    assert set(rows["call"].tolist()) == {Call.RECV}
+    assert set((rows["closed_ns"] - rows["sent_ns"]).tolist()) == {20 * MS}
+
+
+def test_a_balancer_that_is_impatient_cuts_what_it_should_wait_for(tmp_path: Path) -> None:
+    _, run = modelled(ONE, tmp_path, "balancer.idle_timeout=25ms")
+    assert set(run.connections["error"].tolist()) == {Ending.EOF}
+    assert set((run.connections["closed_ns"] - run.connections["sent_ns"]).tolist()) == {25 * MS}
+
+
+def test_a_backend_closes_what_is_idle(tmp_path: Path) -> None:
+    _, run = modelled(ONE, tmp_path, "backends.idle_timeout=10ms")
+    assert set((run.connections["closed_ns"] - run.connections["sent_ns"]).tolist()) == {40 * MS}
+    assert set(run.connections["outcome"].tolist()) == {Outcome.FAILED}
+
+
+@pytest.mark.parametrize("driver", ["own", "none"])
+def test_a_backend_that_hangs_is_met_by_the_time_out(tmp_path: Path, driver: str) -> None:
+    given = (f"balancer.driver={driver}", "backends.faults={hanging: 1}", "clients.timeout=50ms")
+    summary, run = modelled(ONE, tmp_path, *given)
+    assert summary["verdict"]["code"] == "backend-slow"
+    assert set((run.connections["closed_ns"] - run.connections["sent_ns"]).tolist()) == {50 * MS}
+
+
+def test_without_a_balancer_a_refusal_is_the_clients_own(tmp_path: Path) -> None:
+    summary, run = modelled(ONE, tmp_path, "balancer.driver=none", "backends.refusing=1")
+    assert summary["attempts"]["errors"] == {"client-backend/connect/ECONNREFUSED": 10}
+    assert set(run.connections["error"].tolist()) == {errno.ECONNREFUSED}
+    assert summary["verdict"]["code"] == "backend-refused"
+
+
+def test_pauses_and_idle_clients(tmp_path: Path) -> None:
+    text = ONE.replace("lifetime: 100ms", "think: 40ms")
+    _, run = modelled(text, tmp_path)
+    lasted = run.connections["closed_ns"] - run.connections["sent_ns"]
+    assert set(lasted.tolist()) == {(30 + 40 + 30) * MS}
+    _, run = modelled(text, tmp_path, "clients.idle_timeout=15ms")
+    lasted = run.connections["closed_ns"] - run.connections["sent_ns"]
+    assert set(lasted.tolist()) == {(30 + 15) * MS}
+
+
+def test_connections_without_requests_live_and_end(tmp_path: Path) -> None:
+    summary, run = modelled(ONE, tmp_path, "traffic.only.requests=0")
+    assert summary["attempts"]["ok"] == 10
+    assert set((run.connections["closed_ns"] - run.connections["sent_ns"]).tolist()) == {100 * MS}

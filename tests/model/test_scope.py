@@ -1,0 +1,53 @@
+"""What the model cannot do is refused by the name of its key; what it can do is not refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.errors import Refused
+from simulator.model.scope import beyond, refuse_what_is_beyond
+from simulator.scenario.load import load_file
+from tests.support.command import SCENARIOS
+from tests.support.scenarios import small
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("balancer.health_checks={every: 1s}", "balancer.health_checks"),
+        ("balancer.ejection={failures: 3}", "balancer.ejection"),
+        ("balancer.cap=5", "balancer.cap"),
+        ("balancer.on_no_port=queue", "balancer.on_no_port"),
+        ("balancer.slow_start=1s", "balancer.slow_start"),
+        ("backends.stream={chunk: 64B}", "backends.stream"),
+        ("backends.accept_every=1ms", "backends.accept_every"),
+        ("backends.descriptors=100", "backends.descriptors"),
+        ("clients.descriptors=100", "clients.descriptors"),
+        ("kernel.sysctls={net.ipv4.tcp_max_tw_buckets: 100}", "tcp_max_tw_buckets"),
+        ("sidecar={}", "sidecar"),
+        ("clients.source.range=49152-50000", "clients.source.range"),
+    ],
+)
+def test_it_is_refused_by_name(change: str, name: str) -> None:
+    asked = small(change)
+    assert any(name in reason for reason in beyond(asked))
+    with pytest.raises(Refused, match="use --engine kernel"):
+        refuse_what_is_beyond(asked)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("port-wall", "hold-the-range", "late-bind", "who-closes-first", "many-addresses"),
+        *("why-dynamic-range", "backend-churn", "quarantine", "retry-herd", "stale-load"),
+        *("policies-under-churn", "thousand-backends", "every-dynamic-port", "keepalive-race"),
+    ],
+)
+def test_what_it_can_do_is_not_refused(name: str) -> None:
+    loaded = load_file(SCENARIOS / f"{name}.yaml")
+    for scenario in [loaded.scenario, *(one.scenario for one in loaded.variants)]:
+        assert beyond(scenario) == []
+
+
+def test_every_reason_is_given_at_once() -> None:
+    assert len(beyond(small("balancer.cap=5", "backends.accept_every=1ms"))) == 2
