@@ -220,8 +220,6 @@ def _latencies(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Agree
     if one is None or other is None:
         return []
     error = abs(other - one) / one if one else float(other > 0)
-    return [
-        Agreement(
-            name="median response, ms", kernel=one / 1e6, model=other / 1e6, error=error, target=None
-        )
-    ]
+    theirs_ms, ours_ms = one / 1e6, other / 1e6
+    name = "median response, ms"
+    return [Agreement(name=name, kernel=theirs_ms, model=ours_ms, error=error, target=None)]

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from simulator.model.clients import Picker
     from simulator.model.connection import Connection
+    from simulator.model.picker import Picker
     from simulator.model.tuples import Group
     from simulator.scenario.schema import Scenario
 

@@ -83,8 +83,8 @@ def test_who_cannot_be_served_is_reset_and_the_cause_written_down(tmp_path: Path
 
 def test_a_retry_budget_is_spent(tmp_path: Path) -> None:
     given = ("backends.refusing=5", "balancer.retries=4")
-    given = (*given, "balancer.retry_budget={share: 0.1, reserve: 10}")
-    summary, run = modelled(TEXT, tmp_path, *given)
+    budget = "balancer.retry_budget={share: 0.1, reserve: 10}"
+    summary, run = modelled(TEXT, tmp_path, *given, budget)
     retries = len(run.dials["t_ns"]) - 200
     assert retries == pytest.approx(10 + 0.1 * 200, abs=1)
     assert summary["model"]["unvalidated"] == ["retry budgets"]
@@ -110,7 +110,7 @@ def test_counts_that_are_old_make_a_herd(tmp_path: Path) -> None:
     for age in ("0ms", "100ms"):
         _, run = modelled(TEXT, tmp_path / age, *given, f"balancer.load_age={age}")
         backends = run.dials["backend"]
-        spread.append(np.count_nonzero(backends[1:] == backends[:-1]))
+        spread.append(int(np.count_nonzero(backends[1:] == backends[:-1])))
     assert spread[1] > 10 * max(1, spread[0])
 
 
