@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from simulator.scenario.source import Source
 
 #: mode -> call and error of a connect that finds no port (Linux 6.18; `live/dialer.py`).
-_NO_PORT: Final = {
+NO_PORT: Final = {
     "kernel": (Call.CONNECT, errno.EADDRNOTAVAIL),
     "late-bind": (Call.CONNECT, errno.EADDRNOTAVAIL),
     "socket-range": (Call.CONNECT, errno.EADDRNOTAVAIL),
@@ -77,7 +77,7 @@ class Dialer:
             ports = ports.slice(worker, workers)
         self.last_source = 0
         self.last_port = 0
-        call, error = _NO_PORT[mode]
+        call, error = NO_PORT[mode]
         self.no_port = (int(call), int(error))
         self.tells_port = own
         self._mode = mode

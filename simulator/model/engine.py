@@ -13,7 +13,9 @@ import numpy as np
 
 from simulator.clock import monotonic_ns
 from simulator.engine import Progress
-from simulator.model.sampling import hop_now
+from simulator.model.plain import is_plain
+from simulator.model.plain_run import PlainRun
+from simulator.model.sampling import hop_now, sample_line
 from simulator.model.scope import refuse_what_is_beyond
 from simulator.model.world import World
 from simulator.preflight.places import FRONT, backend_addresses, client_addresses
@@ -55,16 +57,18 @@ def read_plan(folder: Path) -> Columns:
 
 
 class ModelEngine:
-    """Runs a job event by event, as fast as that goes.
+    """Runs a job as fast as that goes.
 
     Args:
         clock: monotonic time in ns, to tell how fast; no result depends on it.
+        arrays: whether plain runs may be worked out by arrays.
     """
 
     name = NAME
 
-    def __init__(self, clock: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(self, clock: Callable[[], int] = monotonic_ns, *, arrays: bool = True) -> None:
         self._clock = clock
+        self._arrays = arrays
 
     async def run(self, job: Job, recorder: Recorder, watch: Watch) -> None:
         """Do the job to its end (`engine.Engine`).
@@ -73,7 +77,15 @@ class ModelEngine:
             Refused: the scenario asks for what the model cannot do.
         """
         refuse_what_is_beyond(job.scenario)
+        began_ns = self._clock()
         plan = read_plan(job.folder)
+        if self._arrays and is_plain(job.scenario, plan):
+            write_beginning(job.scenario, recorder.line)
+            plain = PlainRun(job.scenario, plan, recorder.line)
+            plain.write(job.folder, recorder)
+            took_ns = self._clock() - began_ns
+            write_speed(recorder.line, "stretches", plain.sent, took_ns)
+            return
         run = _Run(job, plan, recorder, watch, self._clock)
         try:
             await run.conduct()
@@ -212,19 +224,6 @@ def write_beginning(scenario: Scenario, write: Callable[[str, Mapping[str, Any]]
         line = {"t_ns": begins_ns, "event": "phase", "name": phase.name, "warmup": phase.warmup}
         write("events", line)
         begins_ns += phase.for_ns
-
-
-def sample_line(
-    scenario: Scenario, now_ns: int, hops: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """One line of samples; it took no time, and there is no table of sockets to count."""
-    return {
-        "t_ns": now_ns,
-        "every_ns": scenario.sampling.every,
-        "complete": True,
-        "hops": hops,
-        "counters": {},
-    }
 
 
 def write_speed(

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 from simulator.engine import HopNow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from simulator.model.directory import Directory
     from simulator.model.tuples import Counted, HopTuples
     from simulator.ports.budget import HopBudget
+    from simulator.scenario.schema import Scenario
 
 
 class HopSampler:
@@ -98,3 +104,60 @@ def hop_now(name: str, seen: dict[str, Any]) -> HopNow:
         time_wait=worst["time_wait"],
         other=worst["other"],
     )
+
+
+def hop_lines(
+    budget: HopBudget,
+    states: NDArray[np.int64],
+    names: Sequence[tuple[str, str | None]],
+    counts: Mapping[str, NDArray[np.int64]],
+) -> tuple[str, Callable[[int], dict[str, Any]]]:
+    """The samples of a hop whose states over time are known as arrays.
+
+    Args:
+        budget: the hop.
+        states: open, waiting and kept tuples, shape (groups, 3, samples).
+        names: source address and destination of each group.
+        counts: ``recyclable`` tuples and TIME_WAITs of the ``far`` ends, each of shape (samples,).
+
+    Returns:
+        The hop's name, and what each sample says of it.
+    """
+    totals = states.sum(axis=0)
+    in_use = states.sum(axis=1)
+    worst = in_use.argmax(axis=0)
+    used = (in_use > 0).sum(axis=0)
+
+    def line(at: int) -> dict[str, Any]:
+        opened, waiting, kept = (int(one) for one in totals[:, at])
+        group = int(worst[at])
+        source, destination = names[group]
+        most = [int(one) for one in states[group, :, at]]
+        told = {"established": most[0], "time_wait": most[1], "other": most[2]}
+        named = {"source": source, "destination": destination, "in_use": sum(most), **told}
+        return {
+            "groups": int(used[at]),
+            "budget": budget.budget,
+            "in_use": opened + waiting + kept,
+            "recyclable": int(counts["recyclable"][at]),
+            **_states(opened, waiting, kept),
+            "worst": named if sum(most) else None,
+            "accept_side": _states(opened, int(counts["far"][at]), 0),
+            "new_ports": 0,
+            "distinct_ports": 0,
+        }
+
+    return budget.name, line
+
+
+def sample_line(
+    scenario: Scenario, now_ns: int, hops: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """One line of samples; it took no time, and there is no table of sockets to count."""
+    return {
+        "t_ns": now_ns,
+        "every_ns": scenario.sampling.every,
+        "complete": True,
+        "hops": hops,
+        "counters": {},
+    }
