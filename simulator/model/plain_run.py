@@ -32,7 +32,7 @@ from simulator.scenario.schema import BINDS_A_PORT
 from simulator.seeds import pure_random
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -44,6 +44,18 @@ if TYPE_CHECKING:
     Write = Callable[[str, dict[str, Any]], None]
 
 _NEVER: Final = 1 << 62
+#: Rows written at a time.
+_ROWS: Final = 1 << 16
+
+
+def _tables(columns: Sequence[NDArray[Any] | int], count: int) -> Iterator[bytes]:
+    """Rows of so many columns, each an array or the same for all, some thousand at a time."""
+    for first in range(0, count, _ROWS):
+        last = min(count, first + _ROWS)
+        table = np.empty((last - first, len(columns)), dtype="<i8")
+        for at, column in enumerate(columns):
+            table[:, at] = column if isinstance(column, int) else column[first:last]
+        yield table.tobytes()
 
 
 class PlainRun:
@@ -127,7 +139,7 @@ class PlainRun:
             "first_byte_ns": np.where(has_answer, found.answered, -1),
             "answered_ns": np.where(has_answer, found.answered, -1),
             "closed_ns": np.where(ended, found.closed, np.where(taken, -1, found.due)),
-            "connect_call_ns": np.zeros(self.sent),
+            "connect_call_ns": np.zeros(self.sent, dtype=np.int32),
             "answers": has_answer,
             "bytes_in": np.where(has_answer, plan["response_bytes"], 0),
             "outcome": np.where(taken, outcome, int(Outcome.FAILED)),
@@ -139,22 +151,26 @@ class PlainRun:
         }
 
     def _write_rows(self, recorder: Recorder) -> None:
+        """Dials and refusals, in the order of their columns."""
         found, fate_ = self._course, self._fate
-        count = self.sent
-        call, error = NO_PORT[self._source.ports]
+        call, error = (int(one) for one in NO_PORT[self._source.ports])
         tells = self._source.ports in BINDS_A_PORT
-        port = fate_.port if tells else np.zeros(count, dtype=np.int64)
-        codes = np.where(fate_.taken, 0, int(error))
-        calls = np.where(fate_.taken, int(Call.CONNECT), int(call))
-        rows = (found.due, np.zeros(count), found.backend, found.source, port, codes, calls)
-        recorder.rows("dials", 0, np.stack(rows, axis=1).astype("<i8").tobytes())
-        lost = np.flatnonzero(~fate_.taken)
+        taken = fate_.taken
+        dials = (
+            *(found.due, 0, found.backend, found.source, fate_.port if tells else 0),
+            *(np.where(taken, 0, error), np.where(taken, int(Call.CONNECT), call)),
+        )
+        for rows in _tables(dials, self.sent):
+            recorder.rows("dials", 0, rows)
+        lost = np.flatnonzero(~taken)
         addresses = np.array([int(IPv4Address(one)) for one in client_addresses(self._scenario)])
-        peers = (addresses[self._near[lost]], self._near_port[lost])
-        due, same = found.due[lost], np.ones(len(lost), dtype=np.int64)
-        cause = (same * int(call), same * int(error), same * int(Hop.BALANCER_BACKEND))
-        table = np.stack((due, due, *peers, *cause, found.backend[lost]), axis=1)
-        recorder.rows("refusals", 0, table.astype("<i8").tobytes())
+        due = found.due[lost]
+        refusals = (
+            *(due, due, addresses[self._near[lost]], self._near_port[lost], call, error),
+            *(int(Hop.BALANCER_BACKEND), found.backend[lost]),
+        )
+        for rows in _tables(refusals, len(lost)):
+            recorder.rows("refusals", 0, rows)
 
     # Samples.
 

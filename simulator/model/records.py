@@ -139,4 +139,3 @@ def write_column(folder: Path, name: str, values: np.ndarray[Any, Any]) -> None:
     if column.shape != values.shape:
         raise ValueError(f"{name} has room for {len(column)} rows, not {len(values)}")
     column[:] = values
-    column.flush()

@@ -12,7 +12,7 @@ Erlang's loss system is the case of arrivals without memory; nothing here needs 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -92,7 +92,11 @@ def stretches_needed(length_ns: int, holds: Times) -> int:
 
 def held_at(begins: Times, ends: Times, moments: Times) -> Times:
     """How many intervals ``[begin, end)`` hold at each moment, shape (moments,)."""
-    come = np.searchsorted(np.sort(begins), moments, side="right")
-    gone = np.searchsorted(np.sort(ends), moments, side="right")
-    held: NDArray[Any] = come - gone
-    return held
+    return _by(begins, moments) - _by(ends, moments)
+
+
+def _by(events: Times, moments: Times) -> Times:
+    """How many events there were by each moment; most come in order already."""
+    if len(events) > 1 and bool(np.any(events[1:] < events[:-1])):
+        events = np.sort(events)
+    return np.searchsorted(events, moments, side="right")
