@@ -112,10 +112,10 @@ def command(  # noqa: PLR0913 - one argument for each option
     """Run a scenario on the real kernel, or in the model of it, and print the verdict.
 
     On the kernel everything happens on real sockets in namespaces of the run's own; nothing on
-    this host is changed. The model needs no sockets, and no time but its own. Ctrl-C once stops and
-    saves, twice ends at once. Exit codes: 0 passed, 2 the scenario is wrong, 3 this machine (or the
-    model) cannot do it, 4 a threshold failed, 5 the measurement is not valid, 6 results are
-    incomplete, 130 interrupted.
+    this host is changed. The model needs no sockets, and no time but its own; what it cannot do it
+    refuses by name. Ctrl-C once stops and saves, twice ends at once. Exit codes: 0 passed, 2 the
+    scenario is wrong, 3 this machine cannot do it, 4 a threshold failed, 5 the measurement is not
+    valid, 6 results are incomplete, 130 interrupted.
     """
     from simulator.experiment import questions, turns
     from simulator.scenario.load import load_file

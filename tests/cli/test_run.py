@@ -55,7 +55,16 @@ def test_help_names_the_exit_codes_and_every_option() -> None:
     done = portchurn("run", "--help")
     assert done.code == 0
     assert done.err == ""
-    for word in ("--set", "--seed", "--results", "--variant", "--output", "--quiet", "--loop"):
+    for word in (
+        "--set",
+        "--seed",
+        "--results",
+        "--variant",
+        "--output",
+        "--quiet",
+        "--loop",
+        "--engine",
+    ):
         assert word in done.out
     said = " ".join(done.out.split())
     assert "3 this machine cannot do it, 4 a threshold failed" in said
@@ -166,6 +175,38 @@ def test_both_loops_count_the_same(scenario: Path, tmp_path: Path) -> None:
         assert code == 0
         counts.append((summary["attempts"], summary["backends"]["picks"]))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.namespace
+def test_both_engines_count_the_same_and_pick_the_same(scenario: Path, tmp_path: Path) -> None:
+    counts: list[Any] = []
+    for engine in ("kernel", "model"):
+        code, (summary,) = run_json(scenario, "--results", tmp_path / engine, "--engine", engine)
+        assert code == 0
+        assert summary["engine"] == engine
+        backends = summary["backends"]
+        counts.append((summary["attempts"], backends["picks"], summary["verdict"]["code"]))
+    assert counts[0] == counts[1]
+
+
+def test_the_model_is_named_in_text_and_costs_nothing(scenario: Path, tmp_path: Path) -> None:
+    done = portchurn("run", scenario, "--engine", "model", "--results", tmp_path / "results")
+    assert done.code == 0
+    assert "model engine" in done.out
+    assert "model: no CPU, no kernel cost, no network" in " ".join(done.out.split())
+    assert "us per connection" not in done.out
+    shown = portchurn("show", "latest", "--results", tmp_path / "results")
+    assert "model engine" in shown.out
+
+
+def test_what_the_model_cannot_do_is_refused_by_name(scenario: Path, tmp_path: Path) -> None:
+    done = portchurn(
+        *("run", scenario, "--engine", "model", "--results", tmp_path / "results"),
+        *("--set", "balancer.cap=3"),
+    )
+    assert done.code == 3
+    assert "balancer.cap" in done.err
+    assert_one_message(done.err)
 
 
 @pytest.mark.namespace
