@@ -11,7 +11,7 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from simulator.model.tuples import ANY, EachOnce, Group, HopTuples
-from simulator.ports.selection import (
+from simulator.ports.selection.free_list import (
     FreePorts,
     RandomFreePorts,
     SequentialFreePorts,

@@ -18,7 +18,7 @@ from simulator.model.plain import client_ports, course, fate
 from simulator.model.records import write_column
 from simulator.model.sampling import hop_lines, sample_line
 from simulator.model.stretches import NOBODY, held_at
-from simulator.ports.selection import shuffled, usable_ports
+from simulator.ports.selection.free_list import shuffled, usable_ports
 from simulator.preflight.hops import blocked_ns, hop_budgets, hops_of, source_of, source_ports
 from simulator.preflight.places import (
     BALANCER_PREFIX,

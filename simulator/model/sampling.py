@@ -62,7 +62,7 @@ class HopSampler:
             "recyclable": sum(one.recyclable for one in tuples.groups),
             **_states(opened, waiting, kept),
             "worst": None if worst is None else self._worst(worst),
-            "accept_side": _states(opened, far, 0),
+            "accept_side": _accept_side(far),
             "new_ports": 0,
             "distinct_ports": 0,  # known from the rows of connections and dials
         }
@@ -92,6 +92,11 @@ def _states(opened: int, waiting: int, kept: int) -> dict[str, int]:
         "fin_wait": 0,
         "close_wait": 0,
     }
+
+
+def _accept_side(waiting: int) -> dict[str, int]:
+    """The accepting ends, without those that are established."""
+    return {"time_wait": waiting, "other": 0, "fin_wait": 0, "close_wait": 0}
 
 
 def hop_now(name: str, seen: dict[str, Any]) -> HopNow:
@@ -142,7 +147,7 @@ def hop_lines(
             "recyclable": int(counts["recyclable"][at]),
             **_states(opened, waiting, kept),
             "worst": named if sum(most) else None,
-            "accept_side": _states(opened, int(counts["far"][at]), 0),
+            "accept_side": _accept_side(int(counts["far"][at])),
             "new_ports": 0,
             "distinct_ports": 0,
         }

@@ -7,6 +7,7 @@ that would need one of them has its line here.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.errors import Refused
@@ -37,6 +38,10 @@ _KNOWN: Final = {
         "load_age",
     },
     "clients": {"processes", "source", "timeout", "descriptors", "idle_timeout", "retry"},
+    "backends.faults": {"error_rate", "slow", "slow_factor", "hanging"},
+    "balancer.source": {"addresses", "ports", "pick", "range"},
+    "clients.source": {"addresses", "ports", "pick", "range"},
+    "balancer.policy": {"name", "choices", "key", "bound"},
 }
 _PHASE: Final = {
     *("name", "for_ns", "warmup", "arrivals", "hold", "users", "lifetime", "requests", "think"),
@@ -82,7 +87,7 @@ def _given(model: Any) -> set[str]:  # noqa: ANN401 - any part of a scenario
 
 def _unknown(scenario: Scenario) -> list[str]:
     """Keys that were added to the grammar after the model was written."""
-    parts = [(name, getattr(scenario, name), known) for name, known in _KNOWN.items()]
+    parts = [(name, attrgetter(name)(scenario), known) for name, known in _KNOWN.items()]
     found = [
         f"{name}.{key} is new to the model"
         for name, part, known in parts
@@ -94,8 +99,10 @@ def _unknown(scenario: Scenario) -> list[str]:
         for key in sorted(_given(phase) - _PHASE)
     ]
     found += [f"{key} is new to the model" for key in sorted(_given(scenario) - _TOP)]
-    if scenario.backends.kind != "request-response":
+    if scenario.backends.kind != "stream":
         found.append(f"backends.kind: {scenario.backends.kind} is spoken by real servers only")
+    if scenario.backends.ports == "fixed":
+        found.append("backends.ports: fixed is not modelled; permanent has one port each, too")
     return found
 
 

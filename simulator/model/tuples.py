@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
-from simulator.ports.selection import NO_PORT_LEFT
+from simulator.ports.selection.free_list import NO_PORT_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from simulator.ports.selection import FreePorts
+    from simulator.ports.selection.free_list import FreePorts
 
 #: Of a group whose destination does not matter.
 ANY: Final = -1

@@ -11,7 +11,7 @@ import pytest
 from simulator.model.dialer import Dialer
 from simulator.model.tuples import HopTuples
 from simulator.ports.range import PortRange
-from simulator.ports.selection import RandomFreePorts, shuffled, usable_ports
+from simulator.ports.selection.free_list import RandomFreePorts, shuffled, usable_ports
 from simulator.records import Call, Ending
 from simulator.seeds import pure_random, stream_key
 from tests.support.scenarios import small

@@ -25,6 +25,11 @@ from tests.support.scenarios import small
         ("clients.descriptors=100", "clients.descriptors"),
         ("kernel.sysctls={net.ipv4.tcp_max_tw_buckets: 100}", "tcp_max_tw_buckets"),
         ("sidecar={}", "sidecar"),
+        ("balancer.driver=haproxy", "balancer.driver: haproxy"),
+        ("backends.kind=http", "backends.kind: http"),
+        ("backends.ports=fixed", "backends.ports: fixed"),
+        ("backends.faults={leaks: 0.5}", "backends.faults.leaks is new"),
+        ("backends={concurrency: 1, queue: 5}", "backends.queue is new"),
         ("clients.source.range=49152-50000", "clients.source.range"),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.model.tuples import ANY, EachOnce, Group, HopTuples
-from simulator.ports.selection import NO_PORT_LEFT, RandomFreePorts, SequentialFreePorts
+from simulator.ports.selection.free_list import NO_PORT_LEFT, RandomFreePorts, SequentialFreePorts
 from simulator.seeds import pure_random
 
 MS = 1_000_000
