@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -82,3 +83,21 @@ def relay(
 
 for _verb in VERBS:
     command.add_command(_verb)
+
+
+@command.command("model")
+@click.option("--connections", default=1_000_000, show_default=True, type=click.IntRange(5_000))
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def model(connections: int, output: str) -> None:
+    """Connections a second of the model: by arrays, by events, and by SimPy on the same task.
+
+    SimPy is left out where it is not installed. The slow ways get a tenth of the connections.
+    """
+    from simulator.bench.model_speed import measure, table
+
+    found = measure(connections, connections // 10)
+    if output == "json":
+        for one in found:
+            click.echo(json.dumps({**asdict(one), "per_s": one.per_s}))
+    else:
+        click.echo(table(found))

@@ -46,3 +46,11 @@ def test_json_is_one_row_for_each_subject_and_metric(tmp_path: Path) -> None:
 def test_a_wrong_option_is_a_usage_error() -> None:
     assert portchurn("bench", "relay", "--rounds", "0").returncode == 2
     assert portchurn("bench", "rellay").returncode == 2
+
+
+def test_the_model_is_measured_on_a_task_that_it_shares_with_others() -> None:
+    done = portchurn("bench", "model", "--connections", "50000", "--output", "json")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["name"] for row in rows][:2] == ["arrays", "events"]
+    assert all(row["same"] > 0.999 and row["per_s"] > 0 for row in rows)
