@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,8 +15,12 @@ from simulator.cli.options import overrides_option, seed_option
 from simulator.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 
 if TYPE_CHECKING:
+    from simulator.engine import Engine
     from simulator.experiment import Answer, Question
     from simulator.measure.agreement import Agreement
+
+#: The least that `sampling.every` may be.
+_EVERY_NS: Final = 10_000_000
 
 
 @click.command(name="compare")
@@ -84,14 +89,24 @@ def _compare(question: Question, results: Path) -> list[Agreement]:
 
 
 async def _both(question: Question, results: Path) -> tuple[Answer, Answer]:
-    """The model first: what it cannot do is refused before anything runs."""
+    """The model first: what it cannot do is refused before anything runs.
+
+    It is sampled as often as a scenario may ask for, so that its state is known at the moments of
+    the kernel's samples, between which whole waves of connections may come and go.
+    """
     from simulator.experiment import answer
     from simulator.live.engine import KernelEngine
     from simulator.model.engine import ModelEngine
     from simulator.report.terminal import LiveDisplay
 
+    sampling = question.scenario.sampling.model_copy(update={"every": _EVERY_NS})
+    often = question.scenario.model_copy(update={"sampling": sampling})
+    runs: list[tuple[Engine, Question]] = [
+        (ModelEngine(), replace(question, scenario=often)),
+        (KernelEngine(), question),
+    ]
     answers = []
-    for engine in (ModelEngine(), KernelEngine()):
-        with LiveDisplay(title=question.scenario.title, stop=lambda: 0, quiet=True) as display:
-            answers.append(await answer(question, engine, display, results, sys.argv[1:]))
+    for engine, asked in runs:
+        with LiveDisplay(title=asked.scenario.title, stop=lambda: 0, quiet=True) as display:
+            answers.append(await answer(asked, engine, display, results, sys.argv[1:]))
     return answers[0], answers[1]
