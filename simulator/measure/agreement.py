@@ -1,10 +1,10 @@
 """How far the model and the kernel agree on one scenario: the error of each series.
 
 Two runs of one plan are held together, number by number. A count is judged by its share of the
-larger of the kernel's count and a hundredth of what was sent, since the error of a handful is
-noise; an occupancy by the area between its two curves, as a share of the area below the kernel's
-curve of all tuples in use, or of a tenth of the budget where that is more: a state that hardly any
-tuple is in matters as little as it holds.
+largest of the kernel's count, a hundredth of what was sent, and a hundred, since the error of a
+handful is noise; an occupancy by the area between its two curves, as a share of the area below the
+kernel's curve of all tuples in use, or of a tenth of the budget where that is more: a state that
+hardly any tuple is in matters as little as it holds.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ OCCUPANCY_TARGET: Final = 0.05
 ERRORS_TARGET: Final = 0.05
 #: Counts below this share of what was sent are judged as if they were as large.
 _NOISE: Final = 0.01
+_HANDFUL: Final = 100
 #: An occupancy below this share of the budget is far from every wall.
 _SPARSE: Final = 0.1
 #: Policies that look at no load: both engines must pick the same backends, one by one.
@@ -97,7 +98,7 @@ def _verdict(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Agreement:
 
 
 def _counted(name: str, theirs: int, ours: int, sent: int, target: float) -> Agreement:
-    scale = max(theirs, _NOISE * sent, 1.0)
+    scale = max(theirs, _NOISE * sent, _HANDFUL if sent else 1.0)
     return Agreement(
         name=name, kernel=theirs, model=ours, error=abs(ours - theirs) / scale, target=target
     )

@@ -83,6 +83,7 @@ class Backends:
 
     Attributes:
         all: by id.
+        counts: accepted, answered, and cut for silence, for `roles.jsonl`.
         on_answer: told of each answer.
         on_reset: told of each connection that a backend resets.
     """
@@ -108,7 +109,7 @@ class Backends:
         self._draws = [
             pure_random(seed, "faults", index).random for index in range(self._processes)
         ]
-        self.answered = [0] * backends.count
+        self.counts = {"accepted": 0, "answered": 0, "idled": 0}
         self.on_answer: Callable[[Connection, int], None]
         self.on_reset: Callable[[Connection, int], None]
 
@@ -134,6 +135,7 @@ class Backends:
             return UNANSWERED
         backend.connections[connection] = None
         connection.server = backend
+        self.counts["accepted"] += 1
         return SERVED
 
     def request(self, connection: Connection, service_ns: int, now_ns: int) -> int | None:
@@ -187,8 +189,7 @@ class Backends:
             self._answer(connection)
 
     def _answer(self, connection: Connection) -> None:
-        assert connection.server is not None
-        self.answered[connection.server.number] += 1
+        self.counts["answered"] += 1
         self.on_answer(connection, self._agenda.now_ns)
 
     def _slot_over(self, what: tuple[Backend, int, Connection, bool], serial: int) -> None:

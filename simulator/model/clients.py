@@ -286,6 +286,10 @@ class Clients:
         if connection.state == HALF_CLOSED:
             self._let_go(connection, now_ns, waits=False, by_backend=False)
             return
+        if by_balancer and connection.relay is not None:
+            connection.relay.counts["idle_closed"] += 1
+        else:
+            self._backends.counts["idled"] += 1
         self._let_go(
             connection,
             now_ns,

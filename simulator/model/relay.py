@@ -98,7 +98,8 @@ class Relay:
         self._destination: dict[int, int] = {}
         self._dials = 0
         self.picks: Counter[int] = Counter()
-        self.counts = {"accepted": 0, "dialed": 0, "retries": 0, "refused": 0, "denied": 0}
+        self.counts = {"accepted": 0, "dialed": 0, "retries": 0, "refused": 0, "idle_closed": 0}
+
         self.dial_errors: Counter[tuple[int, int]] = Counter()
 
     def _now(self) -> int:
@@ -171,7 +172,6 @@ class Relay:
 
     def _pick(self, connection: Connection, tried: Collection[int]) -> int:
         if tried and self._budget is not None and not self._budget.take():
-            self.counts["denied"] += 1
             return NOBODY
         load = self._load if self._aged is None else self._aged.catch_up(self._agenda.now_ns)
         eligible = self._membership.eligible

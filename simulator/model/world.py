@@ -223,4 +223,4 @@ class World:
             }
             for relay in self._relays
         ]
-        return lines
+        return [*lines, {"role": "backend", "index": 0, **self._backends.counts}]

@@ -76,7 +76,8 @@ def test_a_balancer_that_is_impatient_cuts_what_it_should_wait_for(tmp_path: Pat
 
 
 def test_a_backend_closes_what_is_idle(tmp_path: Path) -> None:
-    _, run = modelled(ONE, tmp_path, "backends.idle_timeout=10ms")
+    summary, run = modelled(ONE, tmp_path, "backends.idle_timeout=10ms")
+    assert summary["verdict"]["code"] == "idle-timeout"
     assert set((run.connections["closed_ns"] - run.connections["sent_ns"]).tolist()) == {40 * MS}
     assert set(run.connections["outcome"].tolist()) == {Outcome.FAILED}
 

@@ -107,6 +107,7 @@ def test_each_role_has_its_line(workers: int) -> None:
     assert [(one["role"], one["index"]) for one in lines] == [
         *(("client", at) for at in range(2)),
         *(("balancer", at) for at in range(workers)),
+        ("backend", 0),
     ]
     assert sum(one["sent"] for one in lines if one["role"] == "client") == 100
     assert sum(one["accepted"] for one in lines if one["role"] == "balancer") == 100
