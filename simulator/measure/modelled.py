@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
 
 MODEL: Final = "model"
-#: Policies that were held against the kernel engine: those that look at no load, pick by pick.
+#: Policies that were held against the kernel engine (`docs/model.md`).
 _CHECKED_POLICIES: Final = frozenset(
-    {"round-robin", "random", "weighted-round-robin", "source-hash", "ring-hash", "maglev"}
-    | {"least-connections", "two-choices", "most-budget"}
+    {"round-robin", "least-connections", "two-choices", "maglev", "most-budget"}
 )
 
 

@@ -36,6 +36,7 @@ def test_a_modelled_run_tells_how(tmp_path: Path) -> None:
     ("change", "name"),
     [
         ("balancer.policy=peak-ewma", "policy peak-ewma"),
+        ("balancer.policy=random", "policy random"),
         ("balancer.workers=2", "several relay workers"),
         ("backends.faults={hanging: 1}", "backends that hang from the start"),
         ("kernel.sysctls={net.ipv4.tcp_timestamps: 0}", "no TCP timestamps"),
