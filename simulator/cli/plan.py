@@ -135,7 +135,7 @@ def _proved(
 
     series = list(turns(questions(loaded, variant or None), 1))
     stop = StopRequests()
-    [answer] = run_on(loop, series, stop, results, quiet=True)
+    [answer] = run_on(loop, series, stop, results, engine="kernel", quiet=True)
     if stop.exit_code:
         sys.exit(stop.exit_code)
     attempts = answer.summary["attempts"]
