@@ -23,7 +23,7 @@ from simulator.seeds import Random, generator, pure_random
 from tests.support.namespace import LOOPS, in_namespace
 from tests.support.relay_process import RelayPlan, RelayProcess
 
-CONNECTIONS = 2_500
+CONNECTIONS = 1_500
 AT_ONCE = 96
 BACKENDS = 5
 HEADER = struct.Struct("<q")

@@ -164,8 +164,8 @@ def test_many_addresses(tmp_path: Path) -> None:
     runs = run("many-addresses", tmp_path, "--set", "traffic.0.for=2s")
     assert_as_forecast("many-addresses", runs, "--set", "traffic.0.for=2s", rel=0.06)
     waves = 2.0 / 0.5
-    assert runs["one"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.02)
-    assert runs["two"]["attempts"]["ok"] == pytest.approx(2 * 500 * waves, rel=0.02)
+    assert runs["one"]["attempts"]["ok"] == pytest.approx(500 * waves, rel=0.05)
+    assert runs["two"]["attempts"]["ok"] == pytest.approx(2 * 500 * waves, rel=0.05)
     assert runs["four"]["attempts"]["ok"] == 5_000
 
 
