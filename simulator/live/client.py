@@ -385,7 +385,7 @@ class LoadClient(Role):
             self._epoll.modify(fd, select.EPOLLIN)
 
     def _readable(self, fd: int, entry: list[int]) -> None:
-        row, state, missing, begun = entry
+        _, state, missing, _ = entry
         try:
             # One byte more than is missing shows too long an answer, at the price of a short one.
             data = os.read(fd, missing + 1 if 0 < missing < _READ_BYTES else _READ_BYTES)
@@ -397,12 +397,17 @@ class LoadClient(Role):
         if not data:
             self._ended(fd, entry, Ending.EOF)
             return
-        rows = self._rows
         if len(data) == missing and state == WAITING:
             magic, _backend, size = ANSWER.unpack_from(data) if missing >= _HEAD else _NO_HEAD
             if missing == _HEAD + size and magic == ANSWER_MAGIC:  # the whole answer in one read
                 self._answered_at_once(fd, entry, missing)
                 return
+        self._take_in(fd, entry, data)
+
+    def _take_in(self, fd: int, entry: list[int], data: bytes) -> None:
+        """Bytes that are not one whole answer: a piece of one, or what nobody asked for."""
+        row, state, missing, begun = entry
+        rows = self._rows
         rows["bytes_in"][row] += len(data)
         if state != WAITING or len(data) > missing:
             self._fail(fd, entry, Call.RECV, Ending.PROTOCOL)  # bytes nobody asked for

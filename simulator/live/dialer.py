@@ -303,6 +303,28 @@ class KernelDialer(Dialer):
         self.sockets[fd] = sock
         return fd
 
+    def plain_endpoint(self, destination: int) -> tuple[str, int] | None:
+        """Where to connect() to, for a caller who dials by itself; None where that is not all.
+
+        Who does so opens a non-blocking socket and calls connect() and nothing else; `adopt` makes
+        a connection one of ours, `count` says what was dialed without becoming so.
+        """
+        return self._endpoints[destination] if self._is_plain else None
+
+    def adopt(self, sock: bare_socket) -> None:
+        """Take over a connection that the caller dialed and counted."""
+        self.sockets[sock.fileno()] = sock
+
+    def count(self, dialed: int) -> None:
+        """Connects that the caller began by itself."""
+        self._dialed += dialed
+
+    def plainly_failed(self, code: int, call_ns: int) -> None:
+        """A connect of the caller's own failed at once with this errno."""
+        self.last_port = 0
+        self.last_call_ns = call_ns
+        self._failed(Call.CONNECT, code)
+
 
 class UserspaceDialer(Dialer):
     """We pick: a free list for each pair of source address and destination.
