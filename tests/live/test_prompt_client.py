@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from simulator.live.client import SENDS_PER_WAKEUP
+from simulator.live.client import SENDS_PER_WAKEUP, LoadClient
 from simulator.live.prompt_client import PromptClient, is_prompt
 from simulator.live.settings import ClientRole, SourceSettings
 from simulator.live.wire import ANSWER
@@ -95,7 +95,7 @@ async def test_who_cannot_connect_is_written_down_as_by_the_plain_one(
         await plain.generate(
             tmp_path / kind.__name__, (address, 1), columns, kind=kind, source=PLAIN
         )
-        for kind in (PromptClient, plain.LoadClient)
+        for kind in (PromptClient, LoadClient)
     ]
     assert set(quick["outcome"]) == {Outcome.FAILED}
     assert set(quick["call"]) == {Call.CONNECT}
