@@ -34,10 +34,10 @@ setup-dev: $(VENV)/.ready-dev ## the same with what the tests need
 run: setup ## run SCENARIO (default scenarios/port-wall.yaml); more flags in ARGS
 	@$(BIN)/portchurn run $(SCENARIO) $(ARGS)
 
-# Tests that measure time have the machine to themselves; the others share it.
+# Tests that measure time have the machine to themselves; the others, which mostly wait, share it.
 test: setup-dev check ## format, lint, types, import floors and all tests
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/pytest -q -n 2 -m "not alone"
+	$(BIN)/pytest -q -n 3 -m "not alone"
 	$(BIN)/pytest -m alone
 else
 	$(BIN)/pytest $(ARGS)
