@@ -142,6 +142,7 @@ def test_held_connections_have_no_transient(tmp_path: Path) -> None:
         ({"name": "pause", "gap_ns": S - 1, "role": "balancer"}, {}),
         ({"name": "suspend", "gap_ns": 3 * S}, {"pause": True}),
         ({"name": "pause", "gap_ns": S, "role": "client", "t_ns": 1000 * S}, {"pause": False}),
+        ({"name": "pause", "gap_ns": 3 * S, "role": "sampler"}, {"pause": False}),
         ({"name": "machine", "steal_share": 0.02}, {"steal": False}),
         ({"name": "machine", "steal_share": 0.01}, {}),
     ],
