@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -77,6 +78,7 @@ class Child:
             stderr=stderr,
             env=environment,
             cwd="/",
+            process_group=0,  # with its own children, so that all end together
             preexec_fn=die_with_parent,  # noqa: PLW1509 - a role has no threads of its own
         )
         self._watched = os.pidfd_open(self._process.pid)
@@ -85,7 +87,7 @@ class Child:
 
     def _has_ended(self) -> None:
         self._unwatch()
-        self._ended(self._process.wait())
+        self._ended(self._end_group())
 
     def _unwatch(self) -> None:
         if self._watched >= 0:
@@ -104,9 +106,15 @@ class Child:
 
     def kill(self) -> None:
         """End it now, without a word to ``ended``."""
-        self._unwatch()
-        self._process.kill()
-        self._process.wait()
+        if self.is_running:
+            self._unwatch()
+            self._end_group()
+
+    def _end_group(self) -> int:
+        """End it and its children: workers outlive a master that is killed. Its exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
 
     def family(self) -> list[int]:
         """It and its own children, as the host sees them."""

@@ -51,6 +51,34 @@ async def test_its_use_is_read_from_proc_and_it_ends_when_told() -> None:
 
 
 @pytest.mark.usefixtures("assert_clean")
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_its_workers_end_with_it(is_told: bool) -> None:
+    loop = asyncio.get_running_loop()
+    started, gone, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    read, write = os.pipe()
+    loop.add_reader(read, started.set)
+    code = "import os, time; os.fork(); os.write(1, b'.'); time.sleep(60)"
+    child = start(code, write, lambda _code: ended.set())
+    async with asyncio.timeout(20):
+        while len(child.family()) < 2:
+            await asyncio.wait_for(started.wait(), 20)
+            await asyncio.sleep(0)
+    worker = os.pidfd_open(child.family()[1])
+    loop.add_reader(worker, gone.set)
+    if is_told:
+        child.kill()
+    else:
+        child.signal(signal.SIGKILL)  # as a crash: nobody told the workers
+    async with asyncio.timeout(20):
+        await gone.wait()
+        assert is_told or await ended.wait()
+    loop.remove_reader(worker)
+    loop.remove_reader(read)
+    for descriptor in (worker, read, write):
+        os.close(descriptor)
+
+
+@pytest.mark.usefixtures("assert_clean")
 async def test_its_own_end_is_told_with_its_code() -> None:
     output, ended = memory_file("output"), asyncio.get_running_loop().create_future()
     child = start("import time; time.sleep(60)", output, ended.set_result)
