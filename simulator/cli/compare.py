@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from simulator.cli.options import overrides_option, seed_option
+from simulator.cli.options import overrides_option, runs_option, seed_option
 from simulator.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ _EVERY_NS: Final = 10_000_000
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @overrides_option
 @seed_option
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that keeps the runs of both engines.",
-)
+@runs_option
 @click.option("--variant", help="Compare only this variant.")
 @click.option(
     "--output",

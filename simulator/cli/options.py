@@ -31,6 +31,15 @@ results_option = click.option(
     help="Folder that keeps the runs.",
 )
 
+#: For verbs that write runs and say themselves why they cannot.
+runs_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder that keeps the runs.",
+)
+
 loop_option = click.option(
     "--loop",
     type=click.Choice(["uvloop", "asyncio"]),

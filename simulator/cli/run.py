@@ -17,6 +17,7 @@ from simulator.cli.options import (
     engine_option,
     loop_option,
     overrides_option,
+    runs_option,
     scenario_argument,
     seed_option,
 )
@@ -69,13 +70,7 @@ class StopRequests:
 @scenario_argument
 @overrides_option
 @seed_option
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder that keeps the runs.",
-)
+@runs_option
 @click.option("--variant", help="Run only this variant of the scenario.")
 @click.option(
     "--repeat",

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pytest
 
 from simulator.clock import monotonic_ns
 from simulator.live.balancers.own import OwnBalancer
-from simulator.live.channel import Channel
 from simulator.live.settings import BalancerRole, SourceSettings
-from simulator.records import DIAL_COLUMNS, REFUSAL_COLUMNS, Call, Ending, Hop
+from simulator.records import Call, Ending, Hop
+from tests.support.minders import Conductor
 from tests.support.namespace import LOOPS, in_namespace
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from simulator.live.channel import Message
 
 pytestmark = pytest.mark.namespace
 
@@ -44,37 +38,6 @@ def settings() -> BalancerRole:
         backlog=64,
         seed=1,
     )  # fmt: skip
-
-
-class Conductor:
-    """The other end of a role's channel."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.heard: list[tuple[Message, bytes]] = []
-        self._news = asyncio.Event()
-        self.channel = Channel(asyncio.get_running_loop(), sock, self._hear, lambda _why: None)
-
-    def _hear(self, head: Message, tail: bytes) -> None:
-        self.heard.append((head, tail))
-        self._news.set()
-
-    async def hear(
-        self, word: str, wanted: Callable[[Message], bool] = lambda _head: True
-    ) -> Message:
-        """The first message of a kind that is wanted."""
-        async with asyncio.timeout(10):
-            while True:
-                for head, _ in self.heard:
-                    if head["is"] == word and wanted(head):
-                        return head
-                self._news.clear()
-                await self._news.wait()
-
-    def rows(self, stream: str, columns: dict[str, str]) -> dict[str, list[int]]:
-        """All rows of a stream so far."""
-        data = b"".join(tail for head, tail in self.heard if head["is"] == stream)
-        table = np.frombuffer(data, dtype="<i8").reshape(-1, len(columns))
-        return {name: table[:, at].tolist() for at, name in enumerate(columns)}
 
 
 async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,8 +94,8 @@ async def conduct() -> dict[str, Any]:
         server.close()
     found["last"] = [head for head, _ in conductor.heard if head["is"] == "tick"][-1]
     found["words"] = [head["is"] for head, _ in conductor.heard]
-    found["dials"] = conductor.rows("dials", DIAL_COLUMNS)
-    found["refusals"] = conductor.rows("refusals", REFUSAL_COLUMNS)
+    found["dials"] = conductor.rows("dials")
+    found["refusals"] = conductor.rows("refusals")
     found["end_ns"] = monotonic_ns()
     conductor.channel.close()
     return found
