@@ -49,7 +49,16 @@ _COSTS: Final[dict[str, str]] = {
     "cpu": "CPU for each connection",
     "memory": "kernel memory for each connection",
     "connect-p50": "connect() at the median",
+    "connect-p99": "connect() at the 99th percentile",
     "sample": "a sample of the socket table",
+}
+#: What grows along an axis, in sentences.
+_WORK: Final[dict[str, str]] = {
+    "connections": "connections held",
+    "backends": "backends",
+    "sources": "source addresses",
+    "workers": "workers",
+    "asked": "connections asked a second",
 }
 _MOST_STEPS: Final = max(map(len, LADDERS.values()))
 #: Below this the gauge of kernel memory hears the machine's noise and not the connections.
@@ -86,7 +95,7 @@ def conclude(results: Mapping[str, Sequence[Values]]) -> list[str]:
             pairs = [(one, other) for one, other in zip(work, values, strict=True) if other > 0]
             if len(pairs) > 1:
                 law = fit([one for one, _ in pairs], [other for _, other in pairs])
-                found.append(law.sentence(cost, axis))
+                found.append(law.sentence(cost, _WORK[axis]))
     return found
 
 

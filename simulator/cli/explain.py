@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from simulator.preflight.examine import Preflight
     from simulator.scenario.load import Loaded
-    from simulator.scenario.schema import Phase, Scenario
+    from simulator.scenario.phases import Phase
+    from simulator.scenario.schema import Scenario
     from simulator.scenario.trace_file import Trace
     from simulator.traffic.plan import Plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.scenario.schema import Backends
+    from simulator.scenario.backends import Backends
 
 
 def http_remedy(error: str, backends: Backends) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from simulator.engine import Run
     from simulator.measure.accounting import Attempts
-    from simulator.scenario.schema import Phase
+    from simulator.scenario.phases import Phase
 
 #: Within the 10 to 30 that batch means are made of.
 BATCHES: Final = 20

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from simulator.errors import ScenarioError, UsageError
 from simulator.ports.range import PortRange
 from simulator.preflight.hops import TOWARD_A_RELAY, hops_of, source_of, source_ports, waits_ns
-from simulator.scenario.schema import BINDS_A_PORT, MAX_BACKENDS
+from simulator.scenario.backends import MAX_BACKENDS
+from simulator.scenario.schema import BINDS_A_PORT
 from simulator.traffic.shapes import ends_per_s
 
 if TYPE_CHECKING:

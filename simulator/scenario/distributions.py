@@ -1,4 +1,4 @@
-"""Distributions of a time that varies much: lognormal, Pareto, and fast with a few slow ones.
+"""A time that is constant or varies: exponential, lognormal, Pareto, or fast with a few slow ones.
 
 Each gives its mean, so that `explain` can work with it; `traffic.lifetimes` draws from it.
 """
@@ -10,7 +10,14 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from simulator.scenario.fields import MAX_DURATION_NS, Mapping, TimeNs, about, as_written
+from simulator.scenario.fields import (
+    MAX_DURATION_NS,
+    Mapping,
+    TimeNs,
+    about,
+    as_written,
+    exactly_one,
+)
 
 #: Number of a shape; far outside these bounds nothing but the caps would be drawn.
 Shape = Annotated[float, Field(gt=0, le=20, strict=True, allow_inf_nan=False)]
@@ -71,3 +78,35 @@ class Bimodal(Mapping):
     def mean_ns(self) -> int:
         """The mean, ns."""
         return round(self.fast + self.share * (self.slow - self.fast))
+
+
+class Duration(Mapping):
+    """A time that may vary: `2ms` alone means constant."""
+
+    constant: TimeNs | None = Field(default=None, description="always this long")
+    exponential: TimeNs | None = Field(
+        default=None, description="exponentially distributed with this mean"
+    )
+    lognormal: Lognormal | None = Field(default=None, description="a long tail to the right")
+    pareto: Pareto | None = Field(default=None, description="a tail that falls as a power")
+    bimodal: Bimodal | None = Field(default=None, description="mostly fast, sometimes slow")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_is_constant(cls, value: object) -> object:
+        if isinstance(value, (int, float)):
+            raise ValueError("needs a unit; write 2ms, or {exponential: 2ms}")
+        return {"constant": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Duration:
+        exactly_one(self, ("constant", "exponential", "lognormal", "pareto", "bimodal"))
+        return self
+
+    @property
+    def mean_ns(self) -> int:
+        """The mean, in ns."""
+        shaped = self.lognormal or self.pareto or self.bimodal
+        if shaped is not None:
+            return shaped.mean_ns
+        return self.constant if self.constant is not None else (self.exponential or 0)

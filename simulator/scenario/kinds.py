@@ -8,7 +8,8 @@ from pydantic import BeforeValidator
 
 if TYPE_CHECKING:
     from simulator.scenario.fields import Where
-    from simulator.scenario.schema import Phase, Scenario
+    from simulator.scenario.phases import Phase
+    from simulator.scenario.schema import Scenario
 
 
 def _as_called_now(value: object) -> object:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import annotated_types
 
 from simulator.scenario.arrivals import Arrivals, Bursts, Rate, Sine, Step
+from simulator.scenario.backends import Backends
 from simulator.scenario.balancer import Balancer, Policy
 from simulator.scenario.care import Ejection, HealthChecks, Queue, RetryBudget
 from simulator.scenario.churn import Churn, Departure, ScaleStep
-from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
+from simulator.scenario.distributions import Bimodal, Duration, Lognormal, Pareto
 from simulator.scenario.document import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -37,17 +38,9 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.flapping import Flapping
 from simulator.scenario.json_schema import scenario_json_schema
+from simulator.scenario.phases import Hold, Phase
 from simulator.scenario.requests import RequestRange, Requests
-from simulator.scenario.schema import (
-    Backends,
-    Clients,
-    Duration,
-    Hold,
-    Kernel,
-    Phase,
-    Sampling,
-    Scenario,
-)
+from simulator.scenario.schema import Clients, Kernel, Sampling, Scenario
 from simulator.scenario.sidecar import Sidecar
 from simulator.scenario.source import Source
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS

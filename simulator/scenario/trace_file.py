@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from simulator.scenario.schema import Phase, Scenario
+    from simulator.scenario.phases import Phase
+    from simulator.scenario.schema import Scenario
 
 MAX_TRACE_BYTES: Final = 64 << 20
 MAX_TRACE_ROWS: Final = 1_000_000

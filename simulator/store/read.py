@@ -29,7 +29,8 @@ from simulator.records import (
     REFUSAL_COLUMNS,
     SERVICE_COLUMNS,
 )
-from simulator.scenario.schema import MAX_CONNECTIONS, Scenario
+from simulator.scenario.phases import MAX_CONNECTIONS
+from simulator.scenario.schema import Scenario
 from simulator.store import owner
 from simulator.store.layout import (
     BENCH_ROWS,

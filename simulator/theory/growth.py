@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FALLING: Final = "falling"
 CONSTANT: Final = "constant"
 SLOWER: Final = "slower than linear"
 LINEAR: Final = "linear"
 WORSE: Final = "worse than linear"
 UNKNOWN: Final = "unknown"
 #: Exponents up to which a law has its name.
+_FALLING_TO: Final = -0.2
 _CONSTANT_TO: Final = 0.2
 _SLOWER_TO: Final = 0.75
 _LINEAR_TO: Final = 1.25
@@ -44,6 +46,8 @@ class Growth:
         """In words: ``sampler cost grows linearly with sockets (exponent 1.02)``."""
         if self.exponent is None:
             return f"{cost} against {work}: too few points to say"
+        if self.word == FALLING:
+            return f"{cost} falls while {work} grow (exponent {self.exponent:.2f})"
         if self.word == CONSTANT:
             return f"{cost} stays constant while {work} grow (exponent {self.exponent:.2f})"
         if self.word == LINEAR:
@@ -80,7 +84,7 @@ def fit(work: Sequence[float], cost: Sequence[float]) -> Growth:
 
 def _word(exponent: float) -> str:
     if exponent <= _CONSTANT_TO:
-        return CONSTANT
+        return CONSTANT if exponent >= _FALLING_TO else FALLING
     if exponent < _SLOWER_TO:
         return SLOWER
     return LINEAR if exponent <= _LINEAR_TO else WORSE

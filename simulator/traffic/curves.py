@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.scenario.arrivals import Rate
-    from simulator.scenario.schema import Hold, Phase
+    from simulator.scenario.phases import Hold, Phase
     from simulator.scenario.trace_file import Trace
 
     Floats = NDArray[np.float64]

@@ -19,8 +19,7 @@ from simulator.scenario.fields import MAX_DURATION_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
-    from simulator.scenario.schema import Duration
+    from simulator.scenario.distributions import Bimodal, Duration, Lognormal, Pareto
 
     Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from simulator.errors import Refused
 from simulator.records import OPTIONAL_COLUMNS, PLAN_COLUMNS, SERVICE_COLUMNS
-from simulator.scenario.schema import MAX_CONNECTIONS
+from simulator.scenario.phases import MAX_CONNECTIONS
 from simulator.seeds import generator
 from simulator.traffic.arrivals import even_counts, paced, poisson_counts
 from simulator.traffic.lifetimes import draw_ns
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.scenario.schema import Phase, Scenario
+    from simulator.scenario.phases import Phase
+    from simulator.scenario.schema import Scenario
     from simulator.scenario.trace_file import Trace
 
     Column = NDArray[Any]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.scenario.schema import Phase, Scenario
+    from simulator.scenario.phases import Phase
+    from simulator.scenario.schema import Scenario
     from simulator.scenario.turns import Retry, Users
 
     Column = NDArray[Any]

@@ -17,7 +17,7 @@ from simulator.live.wire import (
     request_head,
 )
 from simulator.records import PLAN_COLUMNS, SERVICE_COLUMNS
-from simulator.scenario.schema import Phase
+from simulator.scenario.phases import Phase
 
 
 @given(

@@ -6,7 +6,8 @@ import pytest
 
 from simulator.scenario.arrivals import Rate
 from simulator.scenario.check import model_at
-from simulator.scenario.schema import Phase, Scenario
+from simulator.scenario.phases import Phase
+from simulator.scenario.schema import Scenario
 from simulator.scenario.source import Source
 from tests.support.scenarios import SMALL, complaints
 

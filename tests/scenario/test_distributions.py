@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.scenario.distributions import Bimodal, Lognormal, Pareto
-from simulator.scenario.schema import Duration
+from simulator.scenario.distributions import Bimodal, Duration, Lognormal, Pareto
 
 
 def test_the_mean_of_a_lognormal_time() -> None:
@@ -41,3 +40,10 @@ def test_the_mean_of_a_bimodal_time() -> None:
 def test_a_duration_has_the_mean_of_its_distribution() -> None:
     shape = {"fast": "1ms", "slow": "3ms", "share": 0.5}
     assert Duration.model_validate({"bimodal": shape}).mean_ns == 2_000_000
+
+
+@given(st.integers(0, 3600))
+def test_a_plain_time_is_a_constant_duration(seconds: int) -> None:
+    short = Duration.model_validate(f"{seconds}s")
+    assert short == Duration.model_validate({"constant": f"{seconds}s"})
+    assert short.mean_ns == seconds * 10**9

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from simulator.scenario.phases import Phase
 from simulator.scenario.reference import reference
-from simulator.scenario.schema import Kernel, Phase, Scenario
+from simulator.scenario.schema import Kernel, Scenario
 from tests.support.command import ROOT
 
 

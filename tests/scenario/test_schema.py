@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from simulator.ports.range import DYNAMIC, USER, PortRange
+from simulator.ports.range import DYNAMIC, PortRange
 from simulator.scenario.balancer import Policy
 from simulator.scenario.load import resolved
-from simulator.scenario.schema import Duration, Kernel, Scenario
-from tests.support.scenarios import SMALL, complaints, small
+from simulator.scenario.schema import Kernel, Scenario
+from tests.support.scenarios import small
 
 
 def test_defaults_are_those_of_the_reference() -> None:
@@ -28,13 +28,6 @@ def test_a_scenario_is_frozen() -> None:
         small().seed = 3
 
 
-@given(st.integers(0, 3600))
-def test_a_plain_time_is_a_constant_duration(seconds: int) -> None:
-    short = Duration.model_validate(f"{seconds}s")
-    assert short == Duration.model_validate({"constant": f"{seconds}s"})
-    assert short.mean_ns == seconds * 10**9
-
-
 def test_short_forms_mean_what_they_spell_out() -> None:
     scenario = small("balancer.policy={choices: 3}", "traffic.0.lifetime={exponential: 4ms}")
     assert scenario.balancer.policy == Policy(name="choices", choices=3)
@@ -43,13 +36,6 @@ def test_short_forms_mean_what_they_spell_out() -> None:
     assert steady is not None
     assert steady.constant is not None
     assert (steady.constant.from_per_s, steady.constant.to_per_s) == (10.0, 10.0)
-
-
-@pytest.mark.parametrize(
-    ("ports", "listen"), [("kernel", None), ("random", DYNAMIC), ("permanent", USER)]
-)
-def test_backends_listen_where_their_allocator_looks(ports: str, listen: PortRange | None) -> None:
-    assert small(f"backends.ports={ports}").backends.listen_range == listen
 
 
 @pytest.mark.parametrize("ports", ["kernel", "late-bind", "socket-range"])
@@ -111,42 +97,3 @@ def test_the_number_of_phases_is_bounded(phases: int) -> None:
     else:
         with pytest.raises(Exception, match="64 is the most"):
             small(f"traffic=[{text}]")
-
-
-def test_a_paced_ramp_must_fit_into_its_phase() -> None:
-    # 100 at 100/s take 1 s, and a ramp of 1 s half a second more.
-    hold = "traffic=[{name: h, for: %s, hold: {connections: 100, rate: 100/s, ramp: 1s}}]"
-    assert small(hold % "1500ms").traffic[0].for_ns == 1_500_000_000
-    with pytest.raises(Exception, match="needs 2s to open them all at its rate"):
-        small(hold % "1400ms")
-
-
-def test_without_a_ramp_a_hold_takes_its_connections_by_its_rate() -> None:
-    (phase,) = small("traffic=[{name: h, for: 1s, hold: {connections: 100, rate: 100/s}}]").traffic
-    assert phase.hold is not None
-    assert (phase.hold.opening_ns, phase.hold.peak_per_s) == (1_000_000_000, 100)
-
-
-FIXED = "backends={count: 2, ports: fixed, range: 50000-50009, "
-
-
-@pytest.mark.parametrize(
-    ("flag", "path", "words"),
-    [
-        ("backends.address=shared", "backends.address", "needs ports: fixed"),
-        (FIXED + "address: shared, addresses: 2}", "backends.addresses", "is one address"),
-        (FIXED + "quarantine: 1s}", "backends.quarantine", "no other port to take"),
-        (
-            "backends={count: 3, ports: fixed, range: 50000-50001, addresses: 2}",
-            "backends.count",
-            "more than the 2 ports",
-        ),
-    ],
-)
-def test_a_fixed_port_is_one_for_each_backend(flag: str, path: str, words: str) -> None:
-    found = complaints(SMALL, flag)
-    assert any(one.path == path and words in one.message for one in found), found
-
-
-def test_backends_may_share_the_address_of_a_plain_connect() -> None:
-    assert small(FIXED + "address: shared}").backends.address == "shared"

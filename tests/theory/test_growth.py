@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.theory.growth import CONSTANT, LINEAR, SLOWER, UNKNOWN, WORSE, fit
+from simulator.theory.growth import CONSTANT, FALLING, LINEAR, SLOWER, UNKNOWN, WORSE, fit
 
 WORK = [1_000.0, 10_000.0, 100_000.0, 1_000_000.0]
 
@@ -19,7 +19,8 @@ WORK = [1_000.0, 10_000.0, 100_000.0, 1_000_000.0]
     ("exponent", "word"),
     [
         (0.0, CONSTANT),
-        (-0.5, CONSTANT),
+        (-0.1, CONSTANT),
+        (-0.5, FALLING),
         (0.1, CONSTANT),
         (0.5, SLOWER),
         (1.0, LINEAR),
@@ -69,4 +70,5 @@ def test_sentences_name_cost_work_and_law() -> None:
         "memory grows linearly with connections (exponent 1.00)"
     )
     assert "stays constant" in fit(WORK, [7.0] * 4).sentence("memory", "connections")
+    assert "memory falls while" in fit(WORK, WORK[::-1]).sentence("memory", "connections")
     assert "worse than linear" in fit(WORK, [w**2 for w in WORK]).sentence("time", "rows")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from simulator.scenario.schema import Hold
+from simulator.scenario.phases import Hold
 from simulator.seeds import generator
 from simulator.traffic.arrivals import (
     constant_arrivals,

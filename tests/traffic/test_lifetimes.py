@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simulator.scenario.distributions import Duration
 from simulator.scenario.fields import MAX_DURATION_NS
-from simulator.scenario.schema import Duration
 from simulator.seeds import generator
 from simulator.traffic.lifetimes import draw_ns
 
