@@ -1,0 +1,1 @@
+"""Tests; a package of their own name, since a library that installs `tests` would hide them."""
