@@ -16,6 +16,7 @@ BENCHES: Final[dict[str, str]] = {
     "connect": "Does connect() get slow while a range fills? Userspace ports, kernel's choice.",
     "generator": "New connections a second on one core, and CPU for each: ours, wrk, ab.",
     "hold": "How many connections can be held, at what rate, and what does each cost?",
+    "relayed": "How many connections can be held through the balancer, and what ends it?",
     "sampler": "What does a sample of the socket table cost, and how does that grow?",
     "scale": "How does cost grow with connections, backends, source addresses, workers?",
     "spawn": "How long until 1,000 and 16,384 backends listen and are registered?",

@@ -39,8 +39,8 @@ sampling: {{ every: {every}s }}
 grace: 120s
 """
 #: What a process keeps open besides its connections, generously.
-_OWN_DESCRIPTORS: Final = 128
-_MOST_PROCESSES: Final = 64
+OWN_DESCRIPTORS: Final = 128
+MOST_PROCESSES: Final = 64
 _PATIENCE: Final = 1.3
 
 
@@ -90,13 +90,13 @@ def scenario_text(held: int, rate: int, sources: int, clients: int = 0, every_s:
     Raises:
         RunFailed: this machine's descriptor limit does not allow so many.
     """
-    spare = read_machine().descriptors_hard - _OWN_DESCRIPTORS
+    spare = read_machine().descriptors_hard - OWN_DESCRIPTORS
     fewest = ceil(held / spare)
     # The kernel spreads connections over those who accept by a hash: mean and five deviations.
-    servers = next((n for n in range(1, _MOST_PROCESSES + 1) if _uneven(held, n) <= spare), 0)
-    if not servers or fewest > _MOST_PROCESSES:
+    servers = next((n for n in range(1, MOST_PROCESSES + 1) if uneven(held, n) <= spare), 0)
+    if not servers or fewest > MOST_PROCESSES:
         raise RunFailed(
-            f"{held:,} connections need more than {_MOST_PROCESSES} processes of {spare:,} "
+            f"{held:,} connections need more than {MOST_PROCESSES} processes of {spare:,} "
             "descriptors on either side; raise the limit (ulimit -Hn) or ask for fewer"
         )
     return _SCENARIO.format(
@@ -111,7 +111,8 @@ def scenario_text(held: int, rate: int, sources: int, clients: int = 0, every_s:
     )
 
 
-def _uneven(total: int, parts: int) -> float:
+def uneven(total: int, parts: int) -> float:
+    """The largest part when a hash spreads connections: its mean and five deviations."""
     return total if parts == 1 else total / parts + 5 * sqrt(total / parts)
 
 
