@@ -6,11 +6,9 @@ order given, ``--seed``.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from simulator.errors import ScenarioError
 from simulator.scenario.check import check
@@ -33,15 +31,12 @@ from simulator.scenario.document import (
 )
 from simulator.scenario.override import Change, apply, read_flag
 from simulator.scenario.trace_file import Trace, read_traces
+from simulator.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from simulator.scenario.schema import Scenario
-
-_SLUG_LENGTH: Final = 64
-#: The link to the newest run stands beside the folders of the scenarios.
-_TAKEN: Final = frozenset({"latest"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +77,6 @@ class Loaded:
     variants: tuple[Variant, ...]
     traces: Mapping[str, Trace] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
-
-
-def slug_of(name: str) -> str:
-    """A name as part of a path: ``[a-z0-9-]{1,64}``, whatever the name holds.
-
-    A name that loses more than case, spaces and underscores gets a piece of its hash, so that two
-    such names do not meet.
-    """
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    keeps = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]*", name)
-    if keeps and len(slug) <= _SLUG_LENGTH and slug not in _TAKEN:
-        return slug
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-    return f"{slug[: _SLUG_LENGTH - 9].strip('-')}-{digest}".strip("-")
 
 
 def load_file(
@@ -161,7 +142,7 @@ def load_text(
         raise ScenarioComplaintsError(complaints)
     return Loaded(
         name=name,
-        slug=slug_of(Path(name).stem),
+        slug=slug(Path(name).stem),
         text=text,
         scenario=scenario,
         variants=tuple(variants),
@@ -206,12 +187,12 @@ def _variants(
     variants: list[Variant] = []
     slugs: dict[str, str] = {}
     for name, variant in entry.node.entries.items():
-        slug = slug_of(name)
-        if slug in slugs:
-            message = f"is too like the name {slugs[slug]}; rename one of them"
+        made = slug(name)
+        if made in slugs:
+            message = f"is too like the name {slugs[made]}; rename one of them"
             path = f"variants.{name}"
             complaints.append(Complaint(place=variant.at, path=path, message=message))
-        slugs[slug] = name
+        slugs[made] = name
         is_wanted = only is None or only == name or only not in entry.node.entries
         if not is_wanted or not isinstance(variant.node, Tree):
             continue
@@ -223,7 +204,7 @@ def _variants(
         scenario = check(tree, complaints)
         if scenario is not None:
             written = {change.path: plain(change.node) for change in changes}
-            variants.append(Variant(name=name, slug=slug, changes=written, scenario=scenario))
+            variants.append(Variant(name=name, slug=made, changes=written, scenario=scenario))
     return variants
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.clock import monotonic_ns
 from simulator.errors import Refused
+from simulator.slugs import LATEST, MAX_SLUG, slug
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -26,41 +27,15 @@ PLAN: Final = "plan"
 CONNECTIONS: Final = "connections"
 #: In the folder of a bench, and never in that of a run.
 BENCH_ROWS: Final = "rows.json"
-LATEST: Final = "latest"
 MANIFEST_SCHEMA: Final = "portchurn.run/1"
 LINE_STREAMS: Final = ("samples", "roles", "leases", "events")
 
-_SLUG_RE: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RUN_ID_RE: Final = re.compile(r"\d{8}-\d{6}(-[a-z0-9]+)*-[0-9a-f]{4}")
-_MAX_SLUG: Final = 64
-#: ``latest`` is our own link; ``example`` is the committed run, which is a run folder's name too.
-_TAKEN_SLUGS: Final = frozenset({LATEST})
-
-
-def is_slug(name: str) -> bool:
-    """Whether a name is safe as one path component: ``[a-z0-9-]``, 1 to 64 characters."""
-    return len(name) <= _MAX_SLUG and _SLUG_RE.fullmatch(name) is not None
 
 
 def is_run_id(name: str) -> bool:
     """Whether a name has the form of a run id."""
-    return len(name) <= 2 * _MAX_SLUG and _RUN_ID_RE.fullmatch(name) is not None
-
-
-def slug(text: str) -> str:
-    """A safe path component for any text; texts that differ get different slugs.
-
-    Case, blanks, underscores and dots become minus signs. When more than that is lost, eight
-    hexadecimal digits of the text's BLAKE2b are added, so that two texts never share a folder
-    by accident.
-    """
-    plain = re.sub(r"[ _.]", "-", text.lower())
-    made = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    if made == plain and is_slug(made) and made not in _TAKEN_SLUGS:
-        return made
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-    head = made[: _MAX_SLUG - 9].strip("-") or "run"
-    return f"{head}-{digest}"
+    return len(name) <= 2 * MAX_SLUG and _RUN_ID_RE.fullmatch(name) is not None
 
 
 def new_run_id(started: dt.datetime, variant: str) -> str:

@@ -31,17 +31,16 @@ from simulator.records import (
 )
 from simulator.scenario.phases import MAX_CONNECTIONS
 from simulator.scenario.schema import Scenario
+from simulator.slugs import LATEST, is_slug
 from simulator.store import owner
 from simulator.store.layout import (
     BENCH_ROWS,
     CONNECTIONS,
-    LATEST,
     MANIFEST,
     MANIFEST_SCHEMA,
     PLAN,
     SUMMARY,
     is_run_id,
-    is_slug,
 )
 
 if TYPE_CHECKING:

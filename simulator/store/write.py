@@ -30,17 +30,16 @@ from simulator.records import (
     ROW_STREAMS,
     SERVICE_COLUMNS,
 )
+from simulator.slugs import LATEST, is_slug
 from simulator.store import environment, owner
 from simulator.store.layout import (
     CONNECTIONS,
-    LATEST,
     LINE_STREAMS,
     MANIFEST,
     MANIFEST_SCHEMA,
     PLAN,
     SCENARIO,
     SUMMARY,
-    is_slug,
     make_folder,
     new_run_id,
     point_latest,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from simulator.errors import ScenarioError
-from simulator.scenario.load import load_file, resolved, slug_of
+from simulator.scenario.load import load_file, resolved
 from simulator.scenario.schema import Scenario
 from tests.support.command import SCENARIOS
 from tests.support.scenarios import SMALL, complaints, loaded, small
@@ -125,26 +122,6 @@ thresholds: [faild == 0]
         (7, 44, "traffic.1.arrivals.constant"),
         (8, 14, "thresholds.0"),
     ]
-
-
-@given(st.text(max_size=300))
-def test_every_name_becomes_a_safe_path_component(name: str) -> None:
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug_of(name))
-    assert len(slug_of(name)) <= 64
-
-
-@pytest.mark.parametrize(
-    ("name", "slug"),
-    [("port-wall", "port-wall"), ("Port_wall 2", "port-wall-2"), ("a.b", "a-b")],
-)
-def test_ordinary_names_keep_their_look(name: str, slug: str) -> None:
-    assert slug_of(name) == slug
-
-
-def test_names_that_lose_more_do_not_meet() -> None:
-    hostile = ["../etc", "..\\etc", "\u202eetc", "etc\0", "é", "ö", "", "-", "x" * 300, "x" * 301]
-    assert len({slug_of(name) for name in hostile}) == len(hostile)
-    assert slug_of("latest") != "latest"
 
 
 def test_reading_a_scenario_needs_neither_numpy_nor_aiohttp() -> None:
