@@ -37,7 +37,7 @@ run: setup ## run SCENARIO (default scenarios/port-wall.yaml); more flags in ARG
 # Tests that measure time have the machine to themselves; the others, which mostly wait, share it.
 test: setup-dev check ## format, lint, types, import floors and all tests
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/pytest -q -n 3 -m "not alone"
+	$(BIN)/pytest -q -n 4 -m "not alone"
 	$(BIN)/pytest -m alone
 else
 	$(BIN)/pytest $(ARGS)
