@@ -22,7 +22,7 @@ COMPILE := $(PLAIN_PIP) $(BIN)/pip-compile --quiet --generate-hashes --strip-ext
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check format pins bench policies docs clean
+.PHONY: help setup setup-dev run test check format axe pins bench policies docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ check: setup-dev ## the checks without the tests
 format: setup-dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+axe: setup-dev ## fetch axe-core by npm, for the tests of pages (one version, its hash checked)
+	@$(BIN)/python tests/support/axe.py
 
 pins: setup-dev ## compile requirements.txt and requirements-dev.txt again (UPGRADE=1 for newest)
 	sed -i '/^# Compiled by/d' requirements.txt requirements-dev.txt

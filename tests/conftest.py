@@ -17,6 +17,7 @@ import uvloop
 from hypothesis import settings
 
 from simulator.kernel.leftovers import TEMP_PREFIX
+from tests.support.browser import SHOTS_VARIABLE, Chromium, chromium
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,19 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run each async test once on each loop."""
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+def pytest_report_header() -> list[str]:
+    """Where pictures of pages are kept, when somebody wants them."""
+    folder = os.environ.get(SHOTS_VARIABLE)
+    return [f"screenshots: {Path(folder).resolve()}"] if folder else []
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A real browser, for all tests of a file; such a file has no asynchronous tests."""
+    with chromium(tmp_path_factory.mktemp("screenshots")) as started:
+        yield started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
