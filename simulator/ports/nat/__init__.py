@@ -1,0 +1,1 @@
+"""How NATs hand out the ports of their addresses: one rule a file, and the vendors' numbers."""

@@ -1,0 +1,71 @@
+"""How many tuples a NAT has, by arithmetic: whose ports compete, and how many each has.
+
+The law of every budget holds: tuples / (time open + time a port rests) is the rate that can go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulator.ports.nat.preallocated import deal
+
+if TYPE_CHECKING:
+    from simulator.ports.nat.rule import NatRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatSize:
+    """What a NAT has for its hosts.
+
+    Attributes:
+        near: parts that share no port: addresses, hosts or parts of cores.
+        near_word: what such a part is called.
+        ports: of each part, toward one destination, or toward all with endpoint mapping.
+        dealt: ports of all parts together, where that is less than parts times ports.
+        per_destination: whether each destination has them anew.
+        most: flows at once whatever the destinations; None = no limit.
+        served: hosts that have any port.
+    """
+
+    near: int
+    near_word: str
+    ports: int
+    dealt: int
+    per_destination: bool
+    most: int | None
+    served: int
+
+    def tuples(self, destinations: int) -> int:
+        """Flows at once, spread evenly over parts and so many destinations."""
+        total = self.dealt * (destinations if self.per_destination else 1)
+        return total if self.most is None else min(total, self.most)
+
+
+def nat_size(rule: NatRule, hosts: int) -> NatSize:
+    """The size of a NAT behind which so many hosts stand."""
+    near, word, ports, most, served = rule.addresses, "address", len(rule.ports), rule.table, hosts
+    dealt = None
+    if rule.per_destination is not None:
+        ports = min(ports, rule.per_destination)
+    if rule.kind == "full-nat":
+        near, word, ports = rule.addresses * rule.cores, "core's part", ports // rule.cores
+    elif rule.kind == "preallocated":
+        blocks = [one for one in deal(rule, hosts) if one]
+        served = len(blocks)
+        near, word = max(1, served), "host"
+        ports = sum(len(block) for _, block in blocks[0]) if blocks else 0
+    elif rule.kind == "lent":
+        dealt = rule.addresses * (ports // rule.block) * rule.block
+        limit = dealt if rule.most_per_host is None else rule.most_per_host
+        near, word, ports = hosts, "host", min(dealt, limit // rule.block * rule.block)
+        served = min(hosts, dealt // rule.block)
+    return NatSize(
+        near=near,
+        near_word=word,
+        ports=ports,
+        dealt=near * ports if dealt is None else min(dealt, near * ports),
+        per_destination=rule.mapping == "destination",
+        most=most,
+        served=served,
+    )
