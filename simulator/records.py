@@ -135,6 +135,7 @@ class Call(IntEnum):
     RECV = 6
     CLOSE = 7
     PICK = 8  # no backend could be picked
+    ALLOCATE = 9  # a NAT looked for an outer port
 
 
 @unique
@@ -147,6 +148,9 @@ class Ending(IntEnum):
     NO_BACKEND = -4  # nothing to connect to
     NO_PORT = -5  # our own port list had no free port: nothing was asked of the kernel
     FULL = -10  # every backend had as many connections as it may; waiting was no use either
+    NAT_PORTS = -40  # every port that the NAT may use for this connection is taken
+    NAT_POOL = -41  # the NAT has no more ports to deal out to this host
+    NAT_TABLE = -42  # the NAT tracks as many connections as it can
     HTTP_PROTOCOL = -20  # the answer was no HTTP, or not as long as was asked for
     SELF_CONNECT = -21  # the connection's other end was its own
 
@@ -159,6 +163,7 @@ class Hop(IntEnum):
     CLIENT_BACKEND = 2  # no balancer in between
     CLIENT_SIDECAR = 3  # with a sidecar before the balancer
     SIDECAR_BALANCER = 4
+    NAT_BACKEND = 10  # from a NAT on, in the model
 
     @property
     def label(self) -> str:

@@ -38,6 +38,7 @@ from simulator.scenario.fields import (
 )
 from simulator.scenario.flapping import Flapping
 from simulator.scenario.json_schema import scenario_json_schema
+from simulator.scenario.nat import Nat
 from simulator.scenario.phases import Hold, Phase
 from simulator.scenario.requests import RequestRange, Requests
 from simulator.scenario.schema import Clients, Kernel, Sampling, Scenario
@@ -69,6 +70,7 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Queue, "queue"),
     (RetryBudget, "retry_budget"),
     (Sidecar, "sidecar"),
+    (Nat, "nat"),
     (Clients, "clients"),
     (Source, "source"),
     (Phase, "traffic"),

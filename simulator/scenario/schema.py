@@ -33,6 +33,7 @@ from simulator.scenario.kinds import (
     answers_of_echo,
     does_not_suit_kind,
 )
+from simulator.scenario.nat import Nat, nat_fits
 from simulator.scenario.phases import Phase  # noqa: TC001 - read by pydantic
 from simulator.scenario.sidecar import Sidecar, sidecar_fits
 from simulator.scenario.source import Source, SourcePortMode
@@ -175,6 +176,10 @@ class Scenario(Mapping):
     sidecar: Sidecar | None = Field(
         default=None, description="a second relay, between clients and balancer; none unless given"
     )
+    nat: Nat | None = Field(
+        default=None,
+        description="a NAT before the backends, in the model engine; none unless given",
+    )
     clients: Clients = Field(default_factory=Clients, description="the load generator")
     traffic: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=64)] = Field(
         description="phases, one after the other"
@@ -220,6 +225,7 @@ class Scenario(Mapping):
         for path, source in sources:
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
         wrong += sidecar_fits(self)
+        wrong += nat_fits(self)
         wrong += do_not_go_together(self)
         wrong += does_not_suit_kind(self)
         if wrong:

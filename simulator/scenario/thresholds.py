@@ -55,6 +55,7 @@ HOPS: Final = (
     "client-backend",
     "client-sidecar",
     "sidecar-balancer",
+    "nat-backend",
 )
 HOP_FIELDS: Final = (
     "budget",
@@ -72,6 +73,8 @@ VERDICTS: Final = (
     "balancer-source-ports",
     "sidecar-source-ports",
     "client-source-ports",
+    "nat-ports",
+    "nat-table",
     "bind-conflict",
     "backend-refused",
     "accept-queue",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from simulator.ports.nat.flow import Flow, Grant, Shortage
 from simulator.ports.nat.masquerade import Masquerade
 from simulator.ports.nat.presets import PRESETS

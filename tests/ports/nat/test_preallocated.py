@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -44,7 +45,7 @@ def test_no_port_is_dealt_twice(hosts: int, addresses: int) -> None:
         firsts = sorted(
             (block.first, block.last) for one in blocks for at, block in one if at == address
         )
-        assert all(left[1] < right[0] for left, right in zip(firsts, firsts[1:], strict=False))
+        assert all(left[1] < right[0] for left, right in itertools.pairwise(firsts))
 
 
 def test_the_second_address_waits_until_the_first_is_used_up() -> None:

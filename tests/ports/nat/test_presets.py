@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from hypothesis import given
@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from simulator.ports.nat.flow import ANY, Flow, Grant
 from simulator.ports.nat.presets import PRESETS, PresetName, make_nat
-from simulator.ports.nat.rule import NatRule
 from simulator.ports.range import PortRange
+
+if TYPE_CHECKING:
+    from simulator.ports.nat.rule import NatRule
 
 HOSTS = 3
 #: (what, whose, how long after): take toward one of three destinations, end by FIN or RST, wait.

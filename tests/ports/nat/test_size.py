@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from simulator.ports.nat.flow import Flow
 from simulator.ports.nat.presets import PRESETS, make_nat
-from simulator.ports.nat.rule import NatRule
 from simulator.ports.nat.size import nat_size
 from simulator.ports.range import PortRange
+
+if TYPE_CHECKING:
+    from simulator.ports.nat.rule import NatRule
 
 PORTS = PortRange(1024, 1151)
 
