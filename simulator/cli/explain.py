@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -152,6 +152,11 @@ def _explained(
         refused = {"variant": name, "title": scenario.title, "refusals": [str(error)]}
         return refused, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
     flight = examine(scenario, plan, read_machine())
+    if scenario.nat is not None:
+        from simulator.model.scope import beyond
+
+        # No program here is such a NAT, so this machine's limits are not the question.
+        flight = replace(flight, refusals=tuple(beyond(scenario)))
     answer: dict[str, Any] = {"variant": name, "title": scenario.title}
     answer |= finite(asdict(flight))
     if scenario.backends.churn is not None:
@@ -176,7 +181,10 @@ def _head(name: str, scenario: Scenario) -> str:
 
 
 def _lines(scenario: Scenario, plan: Plan, flight: Preflight) -> Iterator[str]:
-    yield "REFUSED" if flight.refusals else "FITS this machine"
+    fits = "FITS this machine" if scenario.nat is None else "FITS the model engine (nat)"
+    from simulator.records import Hop
+
+    yield "REFUSED" if flight.refusals else fits
     yield from (f"  {refusal}" for refusal in flight.refusals)
     yield f"PLAN  seed {scenario.seed}, sha256 {flight.digest}"
     yield (
@@ -189,6 +197,11 @@ def _lines(scenario: Scenario, plan: Plan, flight: Preflight) -> Iterator[str]:
         yield f"  {_phase(phase, count)}"
     yield "CREATES"
     yield from (f"  {line}" for line in _creates(scenario))
+    if scenario.nat is not None:
+        from simulator.preflight.nat import nat_lines
+
+        yield "NAT"
+        yield from (f"  {line}" for line in nat_lines(scenario))
     if scenario.backends.churn is not None:
         yield "MOVES"
         yield from (f"  {line}" for line in _moves(scenario))
@@ -201,11 +214,12 @@ def _lines(scenario: Scenario, plan: Plan, flight: Preflight) -> Iterator[str]:
     yield "TUPLES"
     for hop in flight.hops:
         shared = "toward each destination" if hop.per == "tuple" else "toward all destinations"
+        part = "source" if hop.name != Hop.NAT_BACKEND.label else "share"
         lost = f", without {hop.reserved} reserved" * bool(hop.reserved)
         lost += f", without {hop.listening} held by listeners" * bool(hop.listening)
         yield (
             f"  {hop.name}: ports {hop.range_text} ({hop.mode}){lost}: "
-            f"{format_count(hop.budget)} for each source {shared}, "
+            f"{format_count(hop.budget)} for each {part} {shared}, "
             f"{format_count(hop.total)} in all"
         )
     yield "CEILING  on an ideal network, spread evenly"

@@ -91,6 +91,7 @@ def find_causes(run: Run) -> Causes:
     joined = refusal >= 0
     for target, name in ((hop, "hop"), (call, "call"), (error, "error"), (backend, "backend")):
         target[joined] = refusals[name][refusal[joined]]
+    hop[call == Call.ALLOCATE] = Hop.NAT_BACKEND  # whoever dialed, it is the NAT that had none
     return Causes(row=failed, hop=hop, call=call, error=error, backend=backend, joined=joined)
 
 

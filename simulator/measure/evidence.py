@@ -38,6 +38,13 @@ if TYPE_CHECKING:
 
 _DESCRIPTORS: Final = frozenset({"EMFILE", "ENFILE"})
 _PORTS: Final = frozenset({"EADDRNOTAVAIL", "EAGAIN", "NO_PORT"})
+#: Errors that have one cause wherever they are met.
+_BY_NAME: Final = dict.fromkeys(_DESCRIPTORS, "descriptors") | {
+    "SELF_CONNECT": "self-connect",
+    "NAT_PORTS": "nat-ports",
+    "NAT_POOL": "nat-ports",
+    "NAT_TABLE": "nat-table",
+}
 _SILENCE: Final = frozenset({"ETIMEDOUT", "TIMEOUT"})
 _CUT: Final = frozenset({"ECONNRESET", "EPIPE", "EOF"})
 _BEFORE_SEND: Final = frozenset({"socket", "bind", "connect", "pick"})
@@ -48,6 +55,7 @@ ACCEPTS: Final = {
     Hop.CLIENT_BACKEND.label: "backend",
     Hop.CLIENT_SIDECAR.label: "sidecar",
     Hop.SIDECAR_BALANCER.label: "balancer",
+    Hop.NAT_BACKEND.label: "backend",
 }
 CONNECTS: Final = {
     Hop.CLIENT_BALANCER.label: "client",
@@ -55,6 +63,7 @@ CONNECTS: Final = {
     Hop.CLIENT_BACKEND.label: "client",
     Hop.CLIENT_SIDECAR.label: "client",
     Hop.SIDECAR_BALANCER.label: "sidecar",
+    Hop.NAT_BACKEND.label: "nat",
 }
 
 
@@ -144,10 +153,9 @@ def cause_of(
             accident between two sockets: it says that every port has its owner.
     """
     hop, call, error = key.split("/")
-    if error in _DESCRIPTORS:
-        return "descriptors"
-    if error == "SELF_CONNECT":
-        return "self-connect"
+    named = _BY_NAME.get(error)
+    if named is not None:
+        return named
     if error in _PORTS and call in _BEFORE_SEND:
         return f"{CONNECTS[hop]}-source-ports"
     if error == "EADDRINUSE":

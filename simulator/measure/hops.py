@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.measure.half_closed import half_closed
-from simulator.preflight.hops import hop_budgets, hops_of
+from simulator.measure.nat import nat_ran_out_at, nat_told
+from simulator.preflight.hops import every_budget, every_hop
 from simulator.records import OUT_OF_PORTS, Call, Ending, Hop
 from simulator.units import NS_PER_S
 
@@ -138,6 +139,8 @@ def _ports_and_exhaustion(run: Run, hop: Hop, causes: Causes) -> tuple[int, int 
         used = np.unique(dials["port"][dials["port"] > 0])
         return len(used), _first(dials["t_ns"], ran_out(dials["call"], dials["error"]))
     rows = run.connections
+    if hop is Hop.NAT_BACKEND:  # its ports are counted where they are given out
+        return int(nat_told(run).get("places", 0)), nat_ran_out_at(run, causes)
     used = np.unique(rows["port"][rows["port"] > 0])
     own = (causes.hop == hop) & ran_out(causes.call, causes.error)
     return len(used), _first(rows["sent_ns"][causes.row], own)
@@ -157,7 +160,7 @@ def _time_wait_side(samples: Sequence[Mapping[str, Any]]) -> str | None:
 
 def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
     """Read one hop's facts from the records of a run."""
-    [told] = [one for one in hop_budgets(run.scenario) if one.name == hop.label]
+    [told] = [one for one in every_budget(run.scenario) if one.name == hop.label]
     groups = _worst_groups(run, hop)
     samples = list(_hop_samples(run, hop))
     budgets = [int(seen["budget"]) for _, seen in samples]
@@ -186,4 +189,4 @@ def hop_facts(run: Run, hop: Hop, causes: Causes) -> HopFacts:
 
 def all_hops(run: Run, causes: Causes) -> list[HopFacts]:
     """The hops of a run, the clients' first."""
-    return [hop_facts(run, hop, causes) for hop in hops_of(run.scenario)]
+    return [hop_facts(run, hop, causes) for hop in every_hop(run.scenario)]

@@ -69,7 +69,7 @@ def port_remedies(evidence: Evidence, facts: HopFacts, *, lost_to_time_wait: boo
         text = f"{what}: {moved(before, after, by_rate=lost_to_time_wait)}"
         found.append(Remedy(gain(before, after, by_rate=lost_to_time_wait), text))
     if lost_to_time_wait:
-        found += _keep_alive(evidence)
+        found += keep_alive(evidence)
     return check_remedies(scenario, facts) + in_order(found)
 
 
@@ -155,7 +155,8 @@ def _sooner_back(scenario: Scenario, facts: HopFacts) -> list[tuple[str, Scenari
     return found
 
 
-def _keep_alive(evidence: Evidence) -> list[Remedy]:
+def keep_alive(evidence: Evidence) -> list[Remedy]:
+    """Several requests on each connection, as far as they are not asked for already."""
     now = max(1.0, *(phase.requests.mean for phase in evidence.scenario.traffic))
     if now >= _KEEP_ALIVE:
         return []

@@ -21,6 +21,7 @@ from simulator.measure.hops import all_hops
 from simulator.measure.latency import latency_table, peak_concurrent
 from simulator.measure.modelled import model_table
 from simulator.measure.moves import moves_table
+from simulator.measure.nat import nat_table
 from simulator.measure.phases import phase_table, rates_per_s
 from simulator.measure.port_use import port_use
 from simulator.measure.precision import precision
@@ -82,6 +83,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "connections": _connections(run, peak),
         "backends": {**backend_table(run), **moves_table(run), **evidence.odd.table()},
         "recoveries": recoveries(run),
+        "nat": nat_table(run),
         "care": care_table(run),
         "driver": driver_table(run),
         "cpu": cpu_table(run),

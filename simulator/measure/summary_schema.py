@@ -169,7 +169,7 @@ def _fields() -> dict[str, Node]:
                 at_most=_or_none(_SHARE, "given when none failed: 3/N"),
             ),
         ),
-        "hops": _said({**_list(_hop()), "minItems": 1, "maxItems": 3}, "the clients' first"),
+        "hops": _said({**_list(_hop()), "minItems": 1, "maxItems": 4}, "the clients' first"),
         "connections": _named(["peak_concurrent", "opened", "closed"], COUNT),
         "backends": _object(
             count=COUNT, ports=_map(_list(COUNT)), moves=COUNT, lost_races=COUNT,
@@ -184,6 +184,18 @@ def _fields() -> dict[str, Node]:
             self_connects=_said(COUNT, "connects whose other end was their own"),
         ),
         "recoveries": _list(recovery),
+        "nat": _or_none(
+            _object(
+                preset=TEXT, kind=TEXT, hosts=COUNT, rule=_said(ANY, "every number of it"),
+                served=_said(COUNT, "hosts that have any port"),
+                ports=_said(COUNT, "of each part that shares none"),
+                flows=_said(COUNT, "connections that found a place"),
+                places=_said(COUNT, "addresses and ports ever used"),
+                asks=_said(COUNT, "times that a host asked for more ports"),
+                refused=_said(_map(COUNT), "shortage -> connections that found no place"),
+            ),
+            "the NAT before the backends; null = none",
+        ),
         "care": _said(_map(COUNT), "what the balancer did for its backends; {} = only relay"),
         "driver": _or_none(
             _object(

@@ -15,6 +15,7 @@ from simulator.measure.flapping import backend_flapping
 from simulator.measure.half_closed_leaks import half_closed_finding, lost_half_closed
 from simulator.measure.limit_verdicts import accept_queue, descriptors, failures, generator
 from simulator.measure.misdelivery import misdelivery
+from simulator.measure.nat_verdict import nat_verdict
 from simulator.measure.remedies import (
     half_closed_remedies,
     port_remedies,
@@ -74,6 +75,8 @@ def decide(evidence: Evidence) -> Verdict:
         "balancer-source-ports": lambda e: _ports(e, "balancer-source-ports"),
         "sidecar-source-ports": lambda e: _ports(e, "sidecar-source-ports"),
         "client-source-ports": lambda e: _ports(e, "client-source-ports"),
+        "nat-ports": lambda e: nat_verdict(e, "nat-ports"),
+        "nat-table": lambda e: nat_verdict(e, "nat-table"),
         "bind-conflict": _bind_conflict,
         "backend-refused": _refused,
         "accept-queue": accept_queue,

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.preflight.hops import hop_budgets, source_of, waits_ns
+from simulator.preflight.hops import every_budget, source_of, waits_ns
 from simulator.records import Hop
 from simulator.units import NS_PER_S, format_count, format_rate
 
@@ -47,7 +47,7 @@ class Wall:
 
 def wall_of(scenario: Scenario, hop: Hop, open_s: float) -> Wall:
     """The wall of a hop, given how long connections were open (measured, seconds)."""
-    [budget] = [one for one in hop_budgets(scenario) if one.name == hop.label]
+    [budget] = [one for one in every_budget(scenario) if one.name == hop.label]
     blocked = waits_ns(scenario, hop)
     return Wall(
         tuples=budget.total,

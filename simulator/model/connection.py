@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from simulator.model.backends import Backend
     from simulator.model.relay import Relay
-    from simulator.model.tuples import Group
 
 WAITING: Final = 1  # for an answer
 RESTING: Final = 2  # until the next request, or the end of its lifetime
 LEAVING: Final = 3  # answered; the other side is to close
 HALF_CLOSED: Final = 4  # its client closed, and a backend that hangs never will
 GONE: Final = 5
+
+
+class Taken(Protocol):
+    """What a dial took, to be given up at the connection's end."""
+
+    source: int
+
+    def end(self, port: int, now_ns: int, *, waits: bool, far_waits: bool = False) -> None:
+        """The connection has ended (`tuples.Group.end`)."""
+        ...
 
 
 class Connection:
@@ -57,7 +66,7 @@ class Connection:
         "worker",
     )
 
-    def __init__(self, row: int, worker: int, group: Group, port: int, now_ns: int) -> None:
+    def __init__(self, row: int, worker: int, group: Taken, port: int, now_ns: int) -> None:
         self.row = row
         self.worker = worker
         self.state = WAITING
@@ -68,7 +77,7 @@ class Connection:
         self.port = port
         self.relay: Relay | None = None
         self.tried: list[int] | None = None
-        self.upstream: Group | None = None
+        self.upstream: Taken | None = None
         self.upstream_port = 0
         self.meant = -1
         self.server: Backend | None = None

@@ -26,6 +26,7 @@ from simulator.seeds import pure_random, stream_key
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from simulator.model.connection import Taken
     from simulator.scenario.schema import Scenario
     from simulator.scenario.source import Source
 
@@ -105,7 +106,7 @@ class Dialer:
         while len(self._turn) <= destination:
             self._turn.append(len(self._turn) % self._addresses)
 
-    def dial(self, destination: int, now_ns: int) -> Group | None:
+    def dial(self, destination: int, now_ns: int) -> Taken | None:
         """Take a port toward a destination; None when there is none.
 
         The port is in ``last_port``.

@@ -89,7 +89,8 @@ def is_plain(scenario: Scenario, plan: Plan) -> bool:
         and (backends.count == 1 or not balancer.retries or balancer.driver == "none")
     )
     return (
-        nobody_moves
+        scenario.nat is None
+        and nobody_moves
         and one_by_one
         and balancer.policy.name != "peak-ewma"
         and len(plan["due_ns"]) > 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator.errors import Refused
 from simulator.ports.budget import ports_within
 from simulator.preflight.hops import source_ports
+from simulator.preflight.nat import too_silent
 from simulator.scenario.care import Queue
 from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
 
@@ -49,7 +50,7 @@ _PHASE: Final = {
 }
 _TOP: Final = {
     *("schema_", "title", "expect", "seed", "kernel", "backends", "balancer", "sidecar", "clients"),
-    *("traffic", "grace", "sampling", "thresholds", "variants"),
+    *("nat", "traffic", "grace", "sampling", "thresholds", "variants"),
 }
 
 
@@ -60,6 +61,7 @@ def beyond(scenario: Scenario) -> list[str]:
         *_relays(scenario),
         *_servers(scenario),
         *_ports(scenario),
+        *too_silent(scenario),
     ]
 
 

@@ -10,12 +10,14 @@ from simulator.model.clients import Clients
 from simulator.model.dialer import Dialer
 from simulator.model.directory import Directory
 from simulator.model.moves import Moves
+from simulator.model.nat import NatDialer, NatTuples, names_of
 from simulator.model.records import Records
 from simulator.model.relay import Relay
 from simulator.model.sampling import HopSampler
 from simulator.model.tuples import HopTuples
 from simulator.model.turns import Turns
 from simulator.preflight.hops import hop_budgets
+from simulator.preflight.nat import nat_budget
 from simulator.preflight.places import (
     BALANCER_PREFIX,
     FRONT,
@@ -64,6 +66,7 @@ class World:
         self._directory = Directory(scenario.kernel.port_range)
         self._backends = Backends(scenario, self.agenda)
         self._tuples = [HopTuples() for _ in hop_budgets(scenario)]
+        self._nat = None if scenario.nat is None else NatTuples(scenario, scenario.nat)
         processes = scenario.clients.processes
         dialers = self._dialers("client", processes, self._tuples[0])
         self._clients = Clients(
@@ -101,6 +104,11 @@ class World:
         source = scenario.clients.source if name == "client" else scenario.balancer.source
         shared: dict[tuple[int, int], Group] = {}
         held = self._directory.held
+        if self._nat is not None and (name == "balancer" or not self._workers):
+            return [
+                NatDialer(self._nat, scenario, source, name, index, count, tuples, shared, held)
+                for index in range(count)
+            ]
         return [
             Dialer(scenario, source, name, index, count, tuples, shared, held)
             for index in range(count)
@@ -121,7 +129,7 @@ class World:
             dialed_from = source_addresses(scenario.balancer.source, BALANCER_PREFIX)
             near.append(dialed_from or (ROUTED,))
         budgets = hop_budgets(scenario)
-        return [
+        samplers = [
             HopSampler(
                 budget,
                 tuples,
@@ -131,6 +139,11 @@ class World:
             )
             for budget, tuples, sources in zip(budgets, self._tuples, near, strict=True)
         ]
+        if self._nat is not None and scenario.nat is not None:
+            budget = nat_budget(scenario, scenario.nat)
+            names = names_of(scenario.nat.rule, near[-1], budget.sources)
+            samplers.append(HopSampler(budget, self._nat, names, self._directory, front))
+        return samplers
 
     # What the parts tell each other.
 
@@ -197,6 +210,8 @@ class World:
         """The run is over."""
         self.turns.end()
         self._moves.end(self.agenda.now_ns)
+        if self._nat is not None:
+            self._write("events", {"t_ns": self.agenda.now_ns, **self._nat.told()})
 
     @property
     def open(self) -> int:

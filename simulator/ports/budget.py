@@ -34,6 +34,7 @@ class HopBudget:
         budget: tuples of one group, those that compete for the same ports.
         per: ``tuple`` when a group is one source address toward one destination, ``address`` when
             it is one source address toward all destinations.
+        most: tuples of all groups together where something else ends before them, None elsewhere.
     """
 
     name: str
@@ -45,6 +46,7 @@ class HopBudget:
     listening: int
     budget: int
     per: Literal["tuple", "address"]
+    most: int | None = None
 
     @property
     def groups(self) -> int:
@@ -54,7 +56,8 @@ class HopBudget:
     @property
     def total(self) -> int:
         """Tuples of all groups together."""
-        return self.budget * self.groups
+        total = self.budget * self.groups
+        return total if self.most is None else min(total, self.most)
 
 
 def ports_within(ports: PortRange, blocks: Iterable[PortRange]) -> int:

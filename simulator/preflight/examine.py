@@ -18,7 +18,9 @@ from simulator.preflight.drivers import driver_descriptors, driver_refusals, rel
 from simulator.preflight.hops import (
     Ceiling,
     ceilings,
+    every_budget,
     hop_budgets,
+    hops_of,
     open_ns,
     remarks,
     share,
@@ -26,6 +28,7 @@ from simulator.preflight.hops import (
 )
 from simulator.preflight.http_cost import http_notes
 from simulator.preflight.leaks import leak_notes, leaked_connections
+from simulator.preflight.nat import model_only
 from simulator.records import (
     CONNECTION_COLUMNS,
     CUT_COLUMNS,
@@ -151,6 +154,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         *_machine_refusals(roles, machine, memory, disk),
         *_port_refusals(scenario),
         *driver_refusals(scenario),
+        *model_only(scenario),
     ]
     return Preflight(
         digest=plan.digest,
@@ -162,13 +166,13 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         roles=roles,
         memory_bytes=memory,
         disk_bytes=disk,
-        hops=hop_budgets(scenario),
+        hops=every_budget(scenario),
         ceilings=limits,
         notes=(
             *remarks(scenario),
             *_turn_notes(scenario, plan, ideal),
             *http_notes(scenario, ideal, limits[0].asked_per_s),
-            *leak_notes(scenario, limits[-1]),
+            *leak_notes(scenario, limits[len(hops_of(scenario)) - 1]),
         ),
         refusals=tuple(refusals),
     )

@@ -32,6 +32,7 @@ from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.ports.budget import HopBudget, ports_within
 from simulator.ports.range import PortRange
 from simulator.preflight.checks import check_remark
+from simulator.preflight.nat import nat_budget, nat_waits_ns
 from simulator.records import Hop
 from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
 from simulator.theory.little import ceiling_per_s
@@ -92,6 +93,11 @@ def hops_of(scenario: Scenario) -> tuple[Hop, ...]:
     return (Hop.CLIENT_BALANCER, Hop.BALANCER_BACKEND)
 
 
+def every_hop(scenario: Scenario) -> tuple[Hop, ...]:
+    """The hops, and the one behind a NAT where there is one: nobody dials there."""
+    return (*hops_of(scenario), *(() if scenario.nat is None else (Hop.NAT_BACKEND,)))
+
+
 def client_hop(scenario: Scenario) -> Hop:
     """The hop that clients connect on."""
     return hops_of(scenario)[0]
@@ -101,6 +107,8 @@ def source_of(scenario: Scenario, hop: Hop) -> Source:
     """Where the connections of a hop come from."""
     if hop is Hop.SIDECAR_BALANCER and scenario.sidecar is not None:
         return scenario.sidecar.source
+    if hop is Hop.NAT_BACKEND:  # whose connections they are behind the NAT
+        hop = hops_of(scenario)[-1]
     return scenario.balancer.source if hop is Hop.BALANCER_BACKEND else scenario.clients.source
 
 
@@ -114,6 +122,12 @@ def source_ports(scenario: Scenario, source: Source) -> PortRange:
 def hop_budgets(scenario: Scenario) -> tuple[HopBudget, ...]:
     """The tuples of each hop, in the order a connection takes them."""
     return tuple(_budget(scenario, hop) for hop in hops_of(scenario))
+
+
+def every_budget(scenario: Scenario) -> tuple[HopBudget, ...]:
+    """The tuples of each of `every_hop`."""
+    behind = () if scenario.nat is None else (nat_budget(scenario, scenario.nat),)
+    return (*hop_budgets(scenario), *behind)
 
 
 def _budget(scenario: Scenario, hop: Hop) -> HopBudget:
@@ -180,6 +194,8 @@ def _has_timestamps(scenario: Scenario) -> bool:
 
 def waits_ns(scenario: Scenario, hop: Hop) -> int | None:
     """TIME_WAIT on the connecting side of a hop, by who closes first; None = never given back."""
+    if hop is Hop.NAT_BACKEND and scenario.nat is not None:
+        return nat_waits_ns(scenario, scenario.nat)
     source = source_of(scenario, hop)
     keeps = {"client"} if hop is not Hop.BALANCER_BACKEND else {"client", "balancer"}
     if source.ports == "permanent" or scenario.balancer.close in keeps:
@@ -240,7 +256,7 @@ def ceilings(scenario: Scenario, plan: Plan, opened: Times) -> tuple[Ceiling, ..
     """
     return tuple(
         _ceiling(scenario, plan, opened, hop, budget)
-        for hop, budget in zip(hops_of(scenario), hop_budgets(scenario), strict=True)
+        for hop, budget in zip(every_hop(scenario), every_budget(scenario), strict=True)
     )
 
 
@@ -287,6 +303,8 @@ def tuples_text(budget: HopBudget) -> str:
         text += f" x {format_count(budget.sources)} sources"
     if budget.destinations > 1 and budget.per == "tuple":
         text += f" x {format_count(budget.destinations)} destinations"
+    if budget.most is not None:
+        text += f", {format_count(budget.most)} at most in all,"
     return text
 
 
@@ -294,7 +312,8 @@ def law_text(budget: HopBudget, mean_open_ns: float, blocked: int | None, per_s:
     """Tuples over the time each is held, as a division that can be followed."""
     if blocked is None:
         return f"{tuples_text(budget)}, each given to one connection and never given back"
-    waits = f"{format_ns(blocked)} TIME_WAIT" if blocked else "no TIME_WAIT"
+    rests = "at rest" if budget.name == Hop.NAT_BACKEND.label else "TIME_WAIT"
+    waits = f"{format_ns(blocked)} {rests}" if blocked else f"no {rests}"
     held = f"{waits} + {format_ns(mean_open_ns)} open"
     rate = "no limit" if per_s == inf else format_rate(per_s)
     return f"{tuples_text(budget)} / ({held}) = {rate}"

@@ -32,6 +32,7 @@ from simulator.preflight.hops import (
     waits_ns,
 )
 from simulator.preflight.http_cost import http_notes
+from simulator.preflight.nat import refuse_nat
 from simulator.preflight.reach import NotApplied, not_applied
 from simulator.records import Hop
 from simulator.scenario.driver import FOREIGN
@@ -86,8 +87,9 @@ def predict(
         steps: that the run is cut into; fewer are quicker and less fine.
 
     Raises:
-        Refused: a trace was not read.
+        Refused: a trace was not read, or there is a NAT.
     """
+    refuse_nat(scenario)
     flow = flow_of(scenario, traces or {}, load=load, steps=steps)
     budgets = hop_budgets(scenario)
     stages = [

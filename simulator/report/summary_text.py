@@ -17,6 +17,7 @@ from rich.text import Text
 
 from simulator.report.care_text import care_lines
 from simulator.report.moves_text import moves_lines
+from simulator.report.nat_text import nat_lines
 from simulator.report.port_use_text import port_use_lines
 from simulator.report.precision_text import precision_lines
 from simulator.report.recovery_text import recovery_lines
@@ -84,6 +85,7 @@ def summary_text(
             "Use of ports and backends (unevenness: 0 = in turn, 1 = as at random)",
             port_use_lines(summary),
         ),
+        _lines("NAT", nat_lines(summary)),
         _lines("Recovery after churn", recovery_lines(summary)),
         _errors(summary),
         _lines("Backends that moved", moves_lines(part(summary, "backends"))),
