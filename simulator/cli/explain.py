@@ -143,6 +143,7 @@ def _explained(
     """One scenario's answer, as data and as text."""
     from simulator.kernel.limits import read_machine
     from simulator.preflight.examine import examine
+    from simulator.preflight.model_only import model_only
     from simulator.traffic.churn import plan_moves
     from simulator.traffic.plan import make_plan
 
@@ -152,10 +153,10 @@ def _explained(
         refused = {"variant": name, "title": scenario.title, "refusals": [str(error)]}
         return refused, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
     flight = examine(scenario, plan, read_machine())
-    if scenario.nat is not None:
+    if model_only(scenario):
         from simulator.model.scope import beyond
 
-        # No program here is such a NAT, so this machine's limits are not the question.
+        # It is no program of this machine, so this machine's limits are not the question.
         flight = replace(flight, refusals=tuple(beyond(scenario)))
     answer: dict[str, Any] = {"variant": name, "title": scenario.title}
     answer |= finite(asdict(flight))
@@ -181,9 +182,11 @@ def _head(name: str, scenario: Scenario) -> str:
 
 
 def _lines(scenario: Scenario, plan: Plan, flight: Preflight) -> Iterator[str]:
-    fits = "FITS this machine" if scenario.nat is None else "FITS the model engine (nat)"
+    from simulator.preflight.model_only import model_only
     from simulator.records import Hop
 
+    only = model_only(scenario)
+    fits = f"FITS the model engine ({only[0]})" if only else "FITS this machine"
     yield "REFUSED" if flight.refusals else fits
     yield from (f"  {refusal}" for refusal in flight.refusals)
     yield f"PLAN  seed {scenario.seed}, sha256 {flight.digest}"

@@ -51,7 +51,7 @@ loop_option = click.option(
 engine_option = click.option(
     "--engine",
     type=click.Choice(["kernel", "model"]),
-    default="kernel",
-    show_default=True,
-    help="Real sockets on the kernel, or the model of them: no sockets, no waiting, no CPU.",
+    default=None,
+    help="Real sockets on the kernel, or the model of them: no sockets, no waiting, no CPU.  "
+    "[default: kernel, and model where a scenario asks for what only that has]",
 )

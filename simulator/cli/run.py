@@ -30,10 +30,10 @@ from simulator.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from simulator.engine import Engine
-    from simulator.experiment import Answer, Turn
+    from simulator.experiment import Answer, Question, Turn
 
 
 class StopRequests:
@@ -101,7 +101,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     vary_seed: bool,
     output: str,
     quiet: bool,
-    engine: str,
+    engine: str | None,
     loop: str,
 ) -> None:
     """Run a scenario on the real kernel, or in the model of it, and print the verdict.
@@ -129,7 +129,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     stop = StopRequests()
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
-        answers = run_on(loop, series, stop, results, engine=engine, quiet=quiet)
+        chosen = engine or engine_for(asked)
+        answers = run_on(loop, series, stop, results, engine=chosen, quiet=quiet)
     except RunFailed as failure:
         if stop.level() < 2:
             raise
@@ -147,6 +148,17 @@ def command(  # noqa: PLR0913 - one argument for each option
     if stop.exit_code:
         codes.append(stop.exit_code)
     sys.exit(worst_exit_code(codes))
+
+
+def engine_for(asked: Sequence[Question]) -> str:
+    """The engine that can do all of it, where none was asked for; the model not without a word."""
+    from simulator.preflight.model_only import model_only
+
+    for question in asked:
+        for reason in model_only(question.scenario):
+            click.echo(f"By the model engine, without a socket ({reason}).", err=True)
+            return "model"
+    return "kernel"
 
 
 def run_on(

@@ -58,6 +58,9 @@ def command(
     servers = parse_servers(to) if to is not None else ()
     if scenario.balancer.driver == "none":
         raise UsageError(f"{file} has no balancer (balancer.driver: none), so nothing to serve")
+    from simulator.preflight.model_only import refuse_model_only
+
+    refuse_model_only(scenario)
     if scenario.sidecar is not None:
         raise UsageError(
             f"{file} has a sidecar, which stands beside clients of our own; serve has none"

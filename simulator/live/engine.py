@@ -21,6 +21,7 @@ from simulator.live.memory import MemoryGauge
 from simulator.live.moves import Moves
 from simulator.live.progress import ProgressMeter
 from simulator.live.roster import QUIT_WITHIN_S, Member, Roster
+from simulator.preflight.model_only import refuse_model_only
 from simulator.preflight.places import FRONT, backend_addresses, client_addresses
 from simulator.records import ROW_STREAMS
 
@@ -55,6 +56,7 @@ class KernelEngine:
 
     async def run(self, job: Job, recorder: Recorder, watch: Watch) -> None:
         """Do the job to its end (`engine.Engine`)."""
+        refuse_model_only(job.scenario)
         refuse_what_is_missing(job.scenario.kernel)
         conductor = _Conductor(job, recorder, watch, self._role_loop)
         try:

@@ -91,7 +91,8 @@ def find_causes(run: Run) -> Causes:
     joined = refusal >= 0
     for target, name in ((hop, "hop"), (call, "call"), (error, "error"), (backend, "backend")):
         target[joined] = refusals[name][refusal[joined]]
-    hop[call == Call.ALLOCATE] = Hop.NAT_BACKEND  # whoever dialed, it is the NAT that had none
+    if run.scenario.nat is not None:  # whoever dialed, it is the NAT that had none
+        hop[call == Call.ALLOCATE] = Hop.NAT_BACKEND
     return Causes(row=failed, hop=hop, call=call, error=error, backend=backend, joined=joined)
 
 

@@ -38,13 +38,9 @@ if TYPE_CHECKING:
 
 _DESCRIPTORS: Final = frozenset({"EMFILE", "ENFILE"})
 _PORTS: Final = frozenset({"EADDRNOTAVAIL", "EAGAIN", "NO_PORT"})
-#: Errors that have one cause wherever they are met.
-_BY_NAME: Final = dict.fromkeys(_DESCRIPTORS, "descriptors") | {
-    "SELF_CONNECT": "self-connect",
-    "NAT_PORTS": "nat-ports",
-    "NAT_POOL": "nat-ports",
-    "NAT_TABLE": "nat-table",
-}
+#: Errors that have one cause wherever they are met, and those of a NAT.
+_BY_NAME: Final = dict.fromkeys(_DESCRIPTORS, "descriptors") | {"SELF_CONNECT": "self-connect"}
+_OF_A_NAT: Final = {"NAT_PORTS": "nat-ports", "NAT_POOL": "nat-ports", "NAT_TABLE": "nat-table"}
 _SILENCE: Final = frozenset({"ETIMEDOUT", "TIMEOUT"})
 _CUT: Final = frozenset({"ECONNRESET", "EPIPE", "EOF"})
 _BEFORE_SEND: Final = frozenset({"socket", "bind", "connect", "pick"})
@@ -153,7 +149,7 @@ def cause_of(
             accident between two sockets: it says that every port has its owner.
     """
     hop, call, error = key.split("/")
-    named = _BY_NAME.get(error)
+    named = (_OF_A_NAT if hop == Hop.NAT_BACKEND.label else _BY_NAME).get(error)
     if named is not None:
         return named
     if error in _PORTS and call in _BEFORE_SEND:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.measure.check_remedies import check_remedies
+from simulator.measure.system_remedies import system_changes
 from simulator.measure.walls import PART_OF, gain, moved, wall_of, with_part, with_source
 from simulator.ports.budget import ports_within
 from simulator.ports.range import PortRange
@@ -63,6 +64,7 @@ def port_remedies(evidence: Evidence, facts: HopFacts, *, lost_to_time_wait: boo
     changes = _more_tuples(evidence, facts, lost_to_time_wait)
     if lost_to_time_wait:
         changes += _sooner_back(scenario, facts)
+    changes += system_changes(scenario, hop)
     found = []
     for what, changed in changes:
         after = wall_of(changed, hop, evidence.hold_s)

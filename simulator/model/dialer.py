@@ -85,14 +85,18 @@ class Dialer:
         self._addresses = source.addresses
         self._per_address = mode in ("early-bind", "permanent")
         self._blocked_ns = blocked_ns(scenario, source)
-        self._held = held if mode in KERNEL_PICKS else ()
+        is_here = source.rules is None  # listeners and reservations of this machine bind it alone
+        self._held = held if mode in KERNEL_PICKS and is_here else ()
         self._tuples = tuples
         self._groups: dict[tuple[int, int], Group] = {} if own else shared
         seed = stream_key(scenario.seed, name, worker) >> 65
         self._generator = pure_random(seed, f"{name}-ports", worker)
-        reserved = () if own else scenario.kernel.reserved_ports
+        reserved = () if own or not is_here else scenario.kernel.reserved_ports
         self._ascending = usable_ports(ports, reserved)
-        self._is_random = not own or (mode == "userspace" and source.pick == "random")
+        in_order = source.rules is not None and source.rules.in_order
+        self._is_random = (not own and not in_order) or (
+            mode == "userspace" and source.pick == "random"
+        )
         self._order = (
             shuffled(self._ascending, self._generator) if self._is_random else self._ascending
         )

@@ -110,7 +110,8 @@ def _one_worker(scenario: Scenario) -> bool:
         if scenario.balancer.driver == "none"
         else scenario.balancer.workers == 1 and scenario.clients.source.ports == "userspace"
     )
-    if source.ports == "userspace":
+    in_order = source.rules is not None and source.rules.in_order
+    if source.ports == "userspace" or in_order:
         return False  # which port comes next is told port by port there
     return alone and not budget.listening and not budget.reserved
 

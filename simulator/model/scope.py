@@ -40,8 +40,8 @@ _KNOWN: Final = {
     },
     "clients": {"processes", "source", "timeout", "descriptors", "idle_timeout", "retry"},
     "backends.faults": {"error_rate", "slow", "slow_factor", "hanging"},
-    "balancer.source": {"addresses", "ports", "pick", "range"},
-    "clients.source": {"addresses", "ports", "pick", "range"},
+    "balancer.source": {"addresses", "ports", "pick", "range", "system", "time_wait"},
+    "clients.source": {"addresses", "ports", "pick", "range", "system", "time_wait"},
     "balancer.policy": {"name", "choices", "key", "bound"},
 }
 _PHASE: Final = {

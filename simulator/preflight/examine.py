@@ -28,7 +28,7 @@ from simulator.preflight.hops import (
 )
 from simulator.preflight.http_cost import http_notes
 from simulator.preflight.leaks import leak_notes, leaked_connections
-from simulator.preflight.nat import model_only
+from simulator.preflight.model_only import model_only
 from simulator.records import (
     CONNECTION_COLUMNS,
     CUT_COLUMNS,
@@ -154,7 +154,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         *_machine_refusals(roles, machine, memory, disk),
         *_port_refusals(scenario),
         *driver_refusals(scenario),
-        *model_only(scenario),
+        *(f"{one}: use --engine model" for one in model_only(scenario)),
     ]
     return Preflight(
         digest=plan.digest,

@@ -114,6 +114,8 @@ def source_of(scenario: Scenario, hop: Hop) -> Source:
 
 def source_ports(scenario: Scenario, source: Source) -> PortRange:
     """The ports that a source picks from."""
+    if source.rules is not None:
+        return source.range or source.rules.ports
     if source.range is not None and source.ports not in ("kernel", "early-bind", "late-bind"):
         return source.range
     return scenario.kernel.port_range
@@ -133,15 +135,17 @@ def every_budget(scenario: Scenario) -> tuple[HopBudget, ...]:
 def _budget(scenario: Scenario, hop: Hop) -> HopBudget:
     source = source_of(scenario, hop)
     ports = source_ports(scenario, source)
-    kernel_chooses = source.ports not in BINDS_A_PORT
+    is_here = source.rules is None
+    kernel_chooses = is_here and source.ports not in BINDS_A_PORT
     # An explicit bind may take a reserved port; only the kernel's own choice leaves it out.
     reserved = ports_within(ports, scenario.kernel.reserved_ports) if kernel_chooses else 0
     # connect() passes over a port that a listener holds on any address; bind() does not mind.
-    listening = listeners_within(scenario, ports) if source.ports in KERNEL_PICKS else 0
+    passes_over = is_here and source.ports in KERNEL_PICKS
+    listening = listeners_within(scenario, ports) if passes_over else 0
     per_address = source.ports in ("early-bind", "permanent")
     return HopBudget(
         name=hop.label,
-        mode=source.ports,
+        mode=source.ports if is_here else source.system,
         sources=source.addresses,
         destinations=1 if hop in TOWARD_A_RELAY else scenario.backends.count,
         range_text=str(ports),
@@ -183,6 +187,8 @@ def blocked_ns(scenario: Scenario, source: Source) -> int | None:
     """
     if source.ports == "permanent":
         return None
+    if source.rules is not None:
+        return source.rules.time_wait_ns if source.time_wait is None else source.time_wait
     if source.ports == "early-bind" or not _has_timestamps(scenario):
         return KERNEL_TIME_WAIT_NS
     return 0 if source.ports == "userspace" else scenario.kernel.time_wait

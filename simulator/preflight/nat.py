@@ -104,14 +104,6 @@ def too_silent(scenario: Scenario) -> list[str]:
     return found
 
 
-def model_only(scenario: Scenario) -> list[str]:
-    """Why the kernel engine cannot run a scenario that the model can; empty when it can."""
-    if scenario.nat is None:
-        return []
-    why = "is a rule and no program of this machine; --engine model runs it"
-    return [f"nat: {scenario.nat.preset} {why}"]
-
-
 def refuse_nat(scenario: Scenario) -> None:
     """Raise where closed forms would have to know a NAT; its ceiling is told all the same.
 

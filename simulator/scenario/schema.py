@@ -36,7 +36,7 @@ from simulator.scenario.kinds import (
 from simulator.scenario.nat import Nat, nat_fits
 from simulator.scenario.phases import Phase  # noqa: TC001 - read by pydantic
 from simulator.scenario.sidecar import Sidecar, sidecar_fits
-from simulator.scenario.source import Source, SourcePortMode
+from simulator.scenario.source import Source, SourcePortMode, systems_fit
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
 from simulator.scenario.thresholds import parse_threshold
 from simulator.scenario.turns import Retry, do_not_go_together
@@ -226,6 +226,7 @@ class Scenario(Mapping):
             wrong.extend((f"{path}.{key}", why) for key, why in self._source_fits(source))
         wrong += sidecar_fits(self)
         wrong += nat_fits(self)
+        wrong += systems_fit(self)
         wrong += do_not_go_together(self)
         wrong += does_not_suit_kind(self)
         if wrong:
@@ -285,7 +286,7 @@ class Scenario(Mapping):
 
     def _source_fits(self, source: Source) -> list[tuple[str, str]]:
         """What the kernel would silently do otherwise with a source's range."""
-        if source.range is None:
+        if source.range is None or source.rules is not None:
             return []
         if source.ports in ("kernel", "early-bind", "late-bind"):
             return [("range", f"is not used with ports: {source.ports}; use kernel.port_range")]

@@ -1,0 +1,36 @@
+"""What the kernel engine cannot do and the model engine can: rules of other machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.errors import Refused
+
+if TYPE_CHECKING:
+    from simulator.scenario.schema import Scenario
+
+
+def model_only(scenario: Scenario) -> list[str]:
+    """Why the kernel engine cannot run a scenario, each by its key; empty when it can."""
+    found = []
+    if scenario.nat is not None:
+        found.append(f"nat: {scenario.nat.preset} is a rule, and no program of this machine")
+    sources = {"clients": scenario.clients.source, "balancer": scenario.balancer.source}
+    found += [
+        f"{part}.source.system: {source.system} is not what this machine runs"
+        for part, source in sources.items()
+        if source.system != "linux"
+    ]
+    return found
+
+
+def refuse_model_only(scenario: Scenario) -> None:
+    """Raise where the kernel engine would leave something out.
+
+    Raises:
+        Refused: every reason, and which engine does it.
+    """
+    reasons = model_only(scenario)
+    if reasons:
+        lines = "\n".join(f"  {one}" for one in reasons)
+        raise Refused(f"The kernel engine cannot do this; use --engine model:\n{lines}")
