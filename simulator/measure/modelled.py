@@ -93,11 +93,17 @@ def model_notes(run: Run) -> list[str]:
             "Model: no socket was opened. A connect, a relayed byte and a close take no time and "
             "no CPU, there is no network, and the kernel's own costs are not in any number."
         ),
-        (
+    ]
+    if scenario.clients.source.system == "linux":
+        texts.append(
             f"TIME_WAIT was {waits} to the nanosecond; the kernel counts it in whole "
             "milliseconds, and its own 60s as up to 64s."
-        ),
-    ]
+        )
+    if scenario.nat is not None:
+        texts.append(
+            "A connection for which the NAT had nothing failed at once; a real client waits and "
+            "sends its SYN again after a second and longer, as clients.retry can say."
+        )
     if scenario.balancer.close == "balancer":
         texts.append(
             "The balancer's idle timeout was exact; the relay's wheel is late by up to two "

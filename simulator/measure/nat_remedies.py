@@ -87,8 +87,7 @@ def _of_the_ports(scenario: Scenario, nat: Nat) -> Iterator[Change]:
         how = f"{_ADDRESSES[nat.preset]} (nat.addresses: {more})"
         yield how, _with(scenario, addresses=more)
     if nat.preset in _PER_HOST:
-        fair = min(_LARGEST, nat.addresses * len(rule.ports) // nat_hosts(scenario))
-        fair = 1 << max(0, fair.bit_length() - 1)
+        fair = _fair_share(nat, nat_hosts(scenario))
         how = f"{_PER_HOST[nat.preset]} (nat.per_host: {fair})"
         yield how, _with(scenario, per_host=fair)
     if rule.most_per_host is not None and nat.preset in _MOST_PER_HOST:
@@ -105,6 +104,14 @@ def _of_the_ports(scenario: Scenario, nat: Nat) -> Iterator[Change]:
     count = scenario.backends.count
     how = f"twice the destinations (backends.count: {2 * count})"
     yield how, with_part(scenario, "backends", count=2 * count)
+
+
+def _fair_share(nat: Nat, hosts: int) -> int:
+    """The most ports that every host can have: Google's are powers of two, Azure's eights."""
+    fair = len(nat.rule.ports) // -(-hosts // nat.addresses)
+    if nat.preset.startswith("google"):
+        return 1 << max(0, fair.bit_length() - 1)
+    return max(1, fair // 8 * 8)
 
 
 def _of_the_table(scenario: Scenario, nat: Nat) -> Iterator[Change]:

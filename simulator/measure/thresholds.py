@@ -8,6 +8,7 @@ from simulator.scenario.thresholds import (
     COUNTS,
     HOPS,
     LATENCIES,
+    NAT,
     RECOVERY,
     RETRIES,
     parse_threshold,
@@ -62,6 +63,8 @@ def _dotted(summary: Mapping[str, Any], metric: str) -> float | None:
     table: Mapping[str, Any] = {}
     if head in LATENCIES:
         table = summary["latency_ns"][head]
+    elif metric in NAT:
+        table = summary.get("nat") or {}
     elif metric in RETRIES:
         table = summary.get("retries") or {}
     elif head in HOPS:

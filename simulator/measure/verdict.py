@@ -256,6 +256,8 @@ def _refused(evidence: Evidence) -> Verdict:
 def _reusable(facts: HopFacts, wall: Wall) -> str:
     """What a count of tuples hides: the kernel's table keeps TIME_WAIT for 60 s in any case."""
     waiting = int((facts.worst or {}).get("time_wait", 0))
+    if facts.hop is Hop.NAT_BACKEND:  # its ports rest, and no kernel keeps them longer
+        return ""
     if not waiting or wall.blocked_s >= KERNEL_TIME_WAIT_NS / NS_PER_S:
         return ""
     after = f"after {format_ns(wall.blocked_s * NS_PER_S)}" if wall.blocked_s else "at once"

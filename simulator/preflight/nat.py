@@ -8,7 +8,7 @@ from simulator.errors import Refused
 from simulator.ports.budget import HopBudget
 from simulator.ports.nat.size import NatSize, nat_size
 from simulator.records import Hop
-from simulator.scenario.nat import nat_hosts
+from simulator.scenario.nat import dialing_hosts, nat_hosts
 from simulator.theory.little import ceiling_per_s
 from simulator.units import NS_PER_S, format_count, format_ns, format_rate
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def size_of(scenario: Scenario, nat: Nat) -> NatSize:
     """What a scenario's NAT has for its hosts."""
-    return nat_size(nat.rule, nat_hosts(scenario))
+    return nat_size(nat.rule, nat_hosts(scenario), dialing_hosts(scenario))
 
 
 def nat_budget(scenario: Scenario, nat: Nat) -> HopBudget:

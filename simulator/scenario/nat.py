@@ -178,11 +178,11 @@ def nat_hosts(scenario: Scenario) -> int:
     """Hosts that share a scenario's NAT; 0 without one."""
     if scenario.nat is None:
         return 0
-    return scenario.nat.hosts or _dialing(scenario)
+    return scenario.nat.hosts or dialing_hosts(scenario)
 
 
-def _dialing(scenario: Scenario) -> int:
-    """Source addresses that dial the backends."""
+def dialing_hosts(scenario: Scenario) -> int:
+    """Source addresses that dial the backends, each of which is a host of a NAT."""
     has_balancer = scenario.balancer.driver != "none"
     part = scenario.balancer if has_balancer else scenario.clients
     return part.source.addresses
@@ -193,7 +193,7 @@ def nat_fits(scenario: Scenario) -> list[tuple[str, str]]:
     nat = scenario.nat
     if nat is None:
         return []
-    hosts, dialing = nat_hosts(scenario), _dialing(scenario)
+    hosts, dialing = nat_hosts(scenario), dialing_hosts(scenario)
     if hosts < dialing:
         what = f"is {hosts}, less than the {dialing} source addresses toward the backends"
         return [("nat.hosts", what)]

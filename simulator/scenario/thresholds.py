@@ -65,6 +65,8 @@ HOP_FIELDS: Final = (
     "half_closed_peak",
     "distinct_ports",
 )
+#: What a NAT did: connections that found a place, times it was asked for more ports, places used.
+NAT: Final = ("nat.flows", "nat.asks", "nat.places")
 #: Over all moments of churn: the longest time until connections succeeded as before, and how many
 #: moments were not got over within the run.
 RECOVERY: Final = ("recovery.longest", "recovery.never")
@@ -122,6 +124,7 @@ def known_metrics() -> list[str]:
         *CONNECTIONS,
         *RETRIES,
         *BACKENDS,
+        *NAT,
         *RECOVERY,
         *hops,
     ]

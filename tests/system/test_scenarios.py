@@ -12,6 +12,7 @@ from simulator.scenario.load import load_file
 from simulator.traffic.plan import make_plan
 from tests.support.command import SCENARIOS, run_json
 from tests.support.forecasts import assert_as_forecast
+from tests.system import test_nat_scenarios
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,8 @@ def hop(summary: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_every_scenario_has_its_test() -> None:
-    tested = {name.removeprefix("test_").replace("_", "-") for name in globals()}
+    names = [*globals(), *vars(test_nat_scenarios)]
+    tested = {name.removeprefix("test_").replace("_", "-") for name in names}
     shipped = {path.stem for path in SCENARIOS.glob("*.yaml")}
     assert shipped <= tested
 

@@ -137,7 +137,7 @@ _RULES: Final = (
         after_reset_ns=10 * S,
         table=262_144,
         idle_ns=432_000 * S,
-        counted_as="insert_failed",
+        counted_as="drop or insert_failed of conntrack -S",
     ),
     # LVS and DPVS: see `full_nat`. Eight cores are a choice; DPVS begins above port 1024.
     NatRule(

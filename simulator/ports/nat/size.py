@@ -42,8 +42,16 @@ class NatSize:
         return total if self.most is None else min(total, self.most)
 
 
-def nat_size(rule: NatRule, hosts: int) -> NatSize:
-    """The size of a NAT behind which so many hosts stand."""
+def nat_size(rule: NatRule, hosts: int, dialing: int | None = None) -> NatSize:
+    """The size of a NAT for those who use it.
+
+    Args:
+        rule: its numbers.
+        hosts: how many share it.
+        dialing: how many of them connect, the first ones; None is all. Ports that were dealt to
+            the others are no use to these.
+    """
+    dialing = hosts if dialing is None else dialing
     near, word, ports, most, served = rule.addresses, "address", len(rule.ports), rule.table, hosts
     dealt = None
     if rule.per_destination is not None:
@@ -53,12 +61,12 @@ def nat_size(rule: NatRule, hosts: int) -> NatSize:
     elif rule.kind == "preallocated":
         blocks = [one for one in deal(rule, hosts) if one]
         served = len(blocks)
-        near, word = max(1, served), "host"
+        near, word = max(1, min(served, dialing)), "host"
         ports = sum(len(block) for _, block in blocks[0]) if blocks else 0
     elif rule.kind == "lent":
         dealt = rule.addresses * (ports // rule.block) * rule.block
         limit = dealt if rule.most_per_host is None else rule.most_per_host
-        near, word, ports = hosts, "host", min(dealt, limit // rule.block * rule.block)
+        near, word, ports = dialing, "host", min(dealt, limit // rule.block * rule.block)
         served = min(hosts, dealt // rule.block)
     return NatSize(
         near=near,

@@ -45,6 +45,12 @@ def test_each_core_has_its_part() -> None:
     assert (size.near, size.ports) == (16, 64_511 // 8)
 
 
+def test_ports_of_idle_hosts_are_no_use_to_the_others() -> None:
+    assert nat_size(PRESETS["google-cloud-nat"], 1_008, 1).tuples(1) == 64
+    assert nat_size(PRESETS["ananta"], 1_008, 1).tuples(1) == 64_512
+    assert nat_size(PRESETS["aws-nlb"], 1_008, 1).tuples(1) == 55_000
+
+
 def test_who_is_served() -> None:
     assert nat_size(PRESETS["google-cloud-nat"], 2_000).served == 1_008
     assert nat_size(PRESETS["azure-load-balancer"], 60).ports == 512
