@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator.errors import Refused
 from simulator.ports.budget import ports_within
 from simulator.preflight.hops import source_ports
+from simulator.preflight.model_only import model_only
 from simulator.preflight.nat import too_silent
 from simulator.scenario.care import Queue
 from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
@@ -74,7 +75,8 @@ def refuse_what_is_beyond(scenario: Scenario) -> None:
     reasons = beyond(scenario)
     if reasons:
         lines = "\n".join(f"  {one}" for one in reasons)
-        raise Refused(f"The model engine cannot do this yet; use --engine kernel:\n{lines}")
+        other = "nor can the kernel engine" if model_only(scenario) else "use --engine kernel"
+        raise Refused(f"The model engine cannot do this yet; {other}:\n{lines}")
 
 
 def _given(model: Any) -> set[str]:  # noqa: ANN401 - any part of a scenario

@@ -56,3 +56,9 @@ def test_what_it_can_do_is_not_refused(name: str) -> None:
 
 def test_every_reason_is_given_at_once() -> None:
     assert len(beyond(small("balancer.cap=5", "backends.accept_every=1ms"))) == 2
+
+
+def test_what_no_engine_can_do_sends_nobody_to_the_other_one() -> None:
+    asked = small("nat.preset=aws-nlb", "traffic.0.lifetime=10m")
+    with pytest.raises(Refused, match=r"nor can the kernel engine:\n  nat.idle_timeout"):
+        refuse_what_is_beyond(asked)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+import pytest
+
 from simulator.live.dialer import Mode
 from simulator.ports.range import PortRange
 from simulator.scenario.source import Source, SourcePortMode
@@ -25,3 +27,25 @@ def test_a_source_says_from_where_and_who_picks() -> None:
 def test_more_addresses_than_there_can_be_are_refused() -> None:
     (found,) = complaints(SMALL, "balancer.source.addresses=4097")
     assert found.path == "balancer.source.addresses"
+
+
+def test_another_system_has_its_own_range_and_wait() -> None:
+    source = small("clients.source={ports: kernel, system: macos}").clients.source
+    assert source.rules is not None
+    assert source.rules.ports == PortRange(49152, 65535)
+    assert small().clients.source.rules is None
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "words"),
+    [
+        ("clients.source={system: windows}", "clients.source.system", "not userspace"),
+        ("clients.source={ports: kernel, time_wait: 30s}", "clients.source.time_wait", "kernel."),
+        ("sidecar.source.system=macos", "sidecar.source.system", "of this machine"),
+        ("clients.source.system=windoze", "clients.source.system", "did you mean windows?"),
+    ],
+)
+def test_what_no_system_does(change: str, where: str, words: str) -> None:
+    (found,) = complaints(SMALL, change)
+    assert found.path == where
+    assert words in found.message
