@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.errors import ScenarioError, UsageError
 from simulator.ports.range import PortRange
 from simulator.preflight.hops import TOWARD_A_RELAY, hops_of, source_of, source_ports, waits_ns
+from simulator.records import Hop
 from simulator.scenario.backends import MAX_BACKENDS
 from simulator.scenario.schema import BINDS_A_PORT
 from simulator.traffic.shapes import ends_per_s
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from simulator.preflight.forecast import Forecast
-    from simulator.records import Hop
     from simulator.scenario.schema import Scenario
 
     Sets = tuple[str, ...]
@@ -146,6 +146,11 @@ def proposals(scenario: Scenario, forecast: Forecast, goal: Goal, ask: Ask) -> t
         names = ", ".join(one.name for one in forecast.not_applied)
         raise UsageError(f"Failures of this scenario are not predicted, because of: {names}")
     failing = max(forecast.hops, key=lambda hop: hop.failed or 0.0).hop
+    if failing == Hop.NAT_BACKEND.label:
+        raise UsageError(
+            "The NAT runs out, and nothing is planned for a NAT yet; the verdict of a run names "
+            "what mends it, each with its gain"
+        )
     [hop] = [one for one in hops_of(scenario) if one.label == failing]
     knobs = {knob.kind: knob for knob in _knobs(scenario, hop)}
     found = [_least(knob, goal, ask, ()) for knob in knobs.values()]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.errors import Refused
 from simulator.ports.budget import HopBudget
 from simulator.ports.nat.size import NatSize, nat_size
 from simulator.records import Hop
 from simulator.scenario.nat import dialing_hosts, nat_hosts
-from simulator.theory.little import ceiling_per_s
-from simulator.units import NS_PER_S, format_count, format_ns, format_rate
+from simulator.units import format_count, format_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,21 +102,31 @@ def too_silent(scenario: Scenario) -> list[str]:
     return found
 
 
-def refuse_nat(scenario: Scenario) -> None:
-    """Raise where closed forms would have to know a NAT; its ceiling is told all the same.
+def ends_by_table(scenario: Scenario) -> bool:
+    """Whether a NAT's table ends before its ports do."""
+    nat = scenario.nat
+    return (
+        nat is not None
+        and nat.rule.table is not None
+        and nat_budget(scenario, nat).most is not None
+    )
 
-    Raises:
-        Refused: there is a NAT.
-    """
+
+def beyond_closed_forms(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What of a NAT keeps counts from being predicted: key and reason."""
     nat = scenario.nat
     if nat is None:
         return
-    budget, rests_ns = nat_budget(scenario, nat), nat_waits_ns(scenario, nat)
-    ceiling = f"{format_count(budget.total)} tuples"
-    if rests_ns:
-        rate = ceiling_per_s(budget.total, 0.0, rests_ns / NS_PER_S)
-        ceiling += f" / {format_ns(rests_ns)} at rest = {format_rate(rate)} at most"
-    raise Refused(
-        f"nat: forecasts know no NAT. By arithmetic {nat.preset} has {ceiling}, where connections "
-        "spread evenly; explain has the whole sum, and run --engine model the counts."
-    )
+    rule, size = nat.rule, size_of(scenario, nat)
+    if rule.mapping == "endpoint":
+        yield "nat.mapping", "connections from one inner port share a place"
+    if rule.cores > 1:
+        yield "nat.cores", "chance fills one core before the others"
+    if rule.kind == "lent" and rule.grows_after_ns:
+        yield "nat.grows_after", "connections fail while a host waits for more ports"
+    if size.served < dialing_hosts(scenario):
+        yield "nat.hosts", "some hosts have no port at all"
+    if rule.kind == "masquerade" and not ends_by_table(scenario):
+        yield "nat.preset", "the search for a port gives up before the last one is taken"
+    if too_silent(scenario):
+        yield "nat.idle_timeout", "flows may be silent for longer than the NAT remembers them"

@@ -24,15 +24,15 @@ from simulator.preflight.flow import STEPS, Flow, flow_of
 from simulator.preflight.forecast import Forecast, HopForecast, HopState, PhaseForecast, course_of
 from simulator.preflight.hops import (
     blocked_ns,
-    hop_budgets,
-    hops_of,
+    every_budget,
+    every_hop,
     law_text,
     remarks,
     source_of,
     waits_ns,
 )
 from simulator.preflight.http_cost import http_notes
-from simulator.preflight.nat import refuse_nat
+from simulator.preflight.nat import ends_by_table
 from simulator.preflight.reach import NotApplied, not_applied
 from simulator.records import Hop
 from simulator.scenario.driver import FOREIGN
@@ -87,17 +87,16 @@ def predict(
         steps: that the run is cut into; fewer are quicker and less fine.
 
     Raises:
-        Refused: a trace was not read, or there is a NAT.
+        Refused: a trace was not read.
     """
-    refuse_nat(scenario)
     flow = flow_of(scenario, traces or {}, load=load, steps=steps)
-    budgets = hop_budgets(scenario)
+    budgets = every_budget(scenario)
     stages = [
         Stage(
-            capacity=float(_room(scenario, hop, budget) * budget.groups),
+            capacity=float(_capacity(scenario, hop, budget)),
             blocked_steps=_blocked_s(scenario, hop) / flow.step_s,
         )
-        for hop, budget in zip(hops_of(scenario), budgets, strict=True)
+        for hop, budget in zip(every_hop(scenario), budgets, strict=True)
     ]
     course = fluid(flow.offered, flow.stays, flow.kinds, stages)
     ideal = course
@@ -106,7 +105,7 @@ def predict(
     loss = _losses(scenario, flow, stages, course, ideal)
     hops = tuple(
         _hop(scenario, hop, budget, index, flow, course, loss)
-        for index, (hop, budget) in enumerate(zip(hops_of(scenario), budgets, strict=True))
+        for index, (hop, budget) in enumerate(zip(every_hop(scenario), budgets, strict=True))
     )
     fullest = float(ideal.in_use[-1].max()) / max(1.0, stages[-1].capacity)
     limits = not_applied(scenario, fullest, is_walled=bool(loss.refused.sum() >= NO_FAILURE))
@@ -119,6 +118,12 @@ def _room(scenario: Scenario, hop: Hop, budget: HopBudget) -> int:
         return budget.budget
     held = check_tuples(scenario, blocked_ns(scenario, scenario.balancer.source))
     return max(0, budget.budget - round(min(held / budget.sources, budget.budget)))
+
+
+def _capacity(scenario: Scenario, hop: Hop, budget: HopBudget) -> int:
+    """Tuples of all groups that are left to traffic."""
+    total = _room(scenario, hop, budget) * budget.groups
+    return total if budget.most is None else min(total, budget.most)
 
 
 def _blocked_s(scenario: Scenario, hop: Hop) -> float:
@@ -136,11 +141,12 @@ def _losses(
             for phase in scenario.traffic
         ]
     )
-    for index, (budget, stage) in enumerate(zip(hop_budgets(scenario), stages, strict=True)):
+    for index, (budget, stage) in enumerate(zip(every_budget(scenario), stages, strict=True)):
         if isinf(stage.blocked_steps) or budget.groups == 0:
             continue  # nothing comes back, so that chance has no say in who fails
-        each = round(stage.capacity / budget.groups)
-        load = ideal.in_use[index] / budget.groups
+        groups = budget.groups if budget.most is None else 1  # one table for all of them
+        each = round(stage.capacity / groups)
+        load = ideal.in_use[index] / groups
         by_chance = is_poisson[flow.kinds] & (load <= max(_OVERLOAD * each, each + 10))
         lost = flow.offered * erlang_b_at(each, np.where(by_chance, load, 0.0))
         lost = np.where(by_chance, lost, course.refused[index])
@@ -163,11 +169,8 @@ def _hop(
     loss: _Loss,
 ) -> HopForecast:
     blocked_s, room = _blocked_s(scenario, hop), _room(scenario, hop, budget)
-    per_s = (
-        0.0
-        if isinf(blocked_s)
-        else ceiling_per_s(room * budget.groups, flow.mean_open_s, blocked_s)
-    )
+    capacity = _capacity(scenario, hop, budget)
+    per_s = 0.0 if isinf(blocked_s) else ceiling_per_s(capacity, flow.mean_open_s, blocked_s)
     failed = float(loss.refused[index].sum())
     wall = _wall_at_s(loss.refused[index], course.refused[index], flow.step_s)
     peak = float(course.in_use[index].max()) / max(1, budget.groups)
@@ -233,7 +236,7 @@ def _forecast(
         failed=None if limits else failed,
         hops=hops,
         phases=phases,
-        course=course_of(flow, course, loss.refused, hop_budgets(scenario)),
+        course=course_of(flow, course, loss.refused, every_budget(scenario)),
         not_applied=limits,
         notes=(
             *remarks(scenario),
@@ -253,7 +256,9 @@ def _unvalidated(scenario: Scenario) -> tuple[str, ...]:
 
 def _verdict(scenario: Scenario, label: str) -> str:
     """What a run is called that runs out on a hop."""
-    [hop] = [one for one in hops_of(scenario) if one.label == label]
+    [hop] = [one for one in every_hop(scenario) if one.label == label]
+    if hop is Hop.NAT_BACKEND:
+        return "nat-table" if ends_by_table(scenario) else "nat-ports"
     if source_of(scenario, hop).ports == "early-bind":
         return "bind-conflict"  # bind() finds no port before connect() is called
     return _VERDICTS.get(hop, "client-source-ports")
@@ -270,7 +275,7 @@ def _phases(
         failed = float(loss.refused[:, steps].sum())
         failed = failed if failed >= NO_FAILURE else 0.0
         states = []
-        for row, budget in enumerate(hop_budgets(scenario)):
+        for row, budget in enumerate(every_budget(scenario)):
             groups = max(1, budget.groups)
             in_use = float(course.in_use[row, last]) / groups
             is_open = max(0.0, min(in_use, float(course.is_open[last]) / groups))
@@ -320,7 +325,7 @@ def _sentence(
             f"{format_count(fullest.in_use_peak)} of {format_count(fullest.budget)} tuples "
             f"({100 * share:.1f} %) on {fullest.hop}, the fullest hop."
         )
-    runs_out = wall.hop.partition("-")[0]
+    runs_out = wall.hop.partition("-")[0].replace("nat", "NAT")
     at = format_ns((wall.wall_at_s or 0.0) * NS_PER_S)
     text = (
         f"The {runs_out} will run out of source ports on {wall.hop} after {at}: {wall.law}, asked "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.preflight.hops import meetings
+from simulator.preflight.nat import beyond_closed_forms
 from simulator.scenario.care import KEYED_POLICIES
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def not_applied(scenario: Scenario, fullest: float, *, is_walled: bool) -> tuple
         is_walled: whether some hop runs out.
     """
     found = [*_feedback(scenario), *_backends(scenario), *_spread(scenario, fullest)]
+    found += beyond_closed_forms(scenario)
     checks = scenario.balancer.health_checks
     if is_walled and checks is not None and checks.close == "fin":
         found.append(

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from simulator.cli.explain import command
+from simulator.errors import EXIT_REFUSED
 from simulator.kernel.peers import look_for
 from simulator.scenario.load import load_text
 from simulator.traffic.plan import make_plan
@@ -119,3 +120,16 @@ def test_planned_moves_are_told_and_the_plan_of_connections_stays(file: Path) ->
     printed = portchurn("explain", "--plan", file, *churn).out
     assert printed.startswith(portchurn("explain", "--plan", file).out)
     assert printed.count("# ") == 3 + len(answer["moves"])
+
+
+def test_a_nat_is_told_in_numbers_and_fits_the_engine_that_has_it(file: Path) -> None:
+    sets = ("--set", "nat.preset=azure-nat-gateway", "--set", "balancer.driver=none")
+    done = portchurn("explain", file, *sets)
+    assert done.code == 0
+    assert "FITS the model engine (nat: azure-nat-gateway" in done.out
+    assert "50,000 ports for each address toward each destination" in done.out
+    assert "a port rests 65s after a close, 16s after a reset" in done.out
+    assert "nat-backend: 50,000 ports / (65s at rest + 0ns open) = 769/s" in done.out
+    refused = portchurn("explain", file, *sets, "--set", "traffic.0.lifetime=10m")
+    assert refused.code == EXIT_REFUSED
+    assert "nat.idle_timeout" in refused.out

@@ -44,3 +44,14 @@ def test_a_wrong_file_or_variant_is_a_usage_error(tmp_path: Path) -> None:
     unknown = portchurn("predict", CLOSING, "--variant", "none")
     assert unknown.code == 2
     assert "client, balancer, backend, reset" in unknown.err
+
+
+def test_a_nat_is_a_hop_of_its_own(tmp_path: Path) -> None:
+    nat = "nat: {preset: aws-nlb, per_destination: 6}\n"
+    file = write_scenario(tmp_path / "nat.yaml", SMALL + nat)
+    done = portchurn("predict", file)
+    assert done.code == 0
+    assert "The NAT will run out of source ports on nat-backend" in done.out
+    plan = portchurn("plan", file, "--goal", "failed < 1 %")
+    assert plan.code == 2
+    assert "nothing is planned for a NAT yet" in plan.err

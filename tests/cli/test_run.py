@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.cli.run import StopRequests
-from simulator.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
+from simulator.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_TERMINATED
 from simulator.store.read import list_runs
 from tests.support.command import Running, portchurn, run_json, write_scenario
 
@@ -323,3 +323,23 @@ def test_a_closed_loop_is_named_while_it_runs_and_beside_its_numbers(tmp_path: P
     )
     assert "A short one, closed loop" in done.err
     assert "MEASURED  closed loop, 3 users" in done.out
+
+
+NAT = SCENARIO.replace("grace: 1s", "balancer: {driver: none}\nnat: {preset: ananta}")
+
+
+def test_a_scenario_that_only_the_model_can_run_takes_it_with_a_word(tmp_path: Path) -> None:
+    file = write_scenario(tmp_path / "nat.yaml", NAT)
+    done = portchurn("run", file, "--results", tmp_path / "results", "--output", "json", "--quiet")
+    assert done.code == 0
+    assert done.summaries[0]["engine"] == "model"
+    assert done.summaries[0]["nat"]["flows"] == 50
+    assert done.err.startswith("By the model engine, without a socket (nat: ananta")
+
+
+def test_an_engine_that_was_asked_for_is_not_exchanged(tmp_path: Path) -> None:
+    file = write_scenario(tmp_path / "nat.yaml", NAT)
+    done = portchurn("run", file, "--engine", "kernel", "--results", tmp_path / "results")
+    assert done.code == EXIT_REFUSED
+    assert "use --engine model" in done.err
+    assert not list_runs(tmp_path / "results")

@@ -305,3 +305,9 @@ def test_what_cannot_be_served_is_said(scenario: Path, arguments: list[str], why
     assert done.code == 2
     assert why in done.err
     assert not done.out
+
+
+def test_what_only_the_model_has_is_not_served_without_it(scenario: Path) -> None:
+    done = portchurn("serve", scenario, "--set", "nat.preset=ananta")
+    assert done.code == 3
+    assert "nat: ananta" in done.err

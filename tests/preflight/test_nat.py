@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.errors import Refused
 from simulator.preflight.hops import ceilings, every_budget, every_hop, open_ns
-from simulator.preflight.nat import nat_budget, nat_lines, refuse_nat, too_silent
+from simulator.preflight.nat import nat_budget, nat_lines, too_silent
+from simulator.preflight.predict import predict
 from simulator.records import Hop
 from simulator.traffic.plan import make_plan
 from tests.support.scenarios import small
@@ -46,7 +46,6 @@ def test_a_scenario_without_one_has_no_such_hop() -> None:
     assert Hop.NAT_BACKEND not in every_hop(small())
     assert list(nat_lines(small())) == []
     assert too_silent(small()) == []
-    refuse_nat(small())
 
 
 def test_its_numbers_are_told() -> None:
@@ -73,6 +72,34 @@ def test_silence_that_it_would_not_survive_is_named(change: str, is_silent: bool
     assert too_silent(alive) == []
 
 
-def test_closed_forms_give_its_ceiling_and_no_counts() -> None:
-    with pytest.raises(Refused, match=r"55,000 tuples / 60s at rest = 917/s at most"):
-        refuse_nat(small("nat.preset=aws-nlb", *DIRECT))
+@pytest.mark.parametrize(
+    ("nat", "verdict", "failed"),
+    [
+        ("{preset: aws-nlb, per_destination: 300}", "nat-ports", 700),
+        ("{preset: azure-load-balancer, hosts: 60}", "ok", 0),
+        ("{preset: linux-masquerade, table: 400}", "nat-table", 600),
+    ],
+)
+def test_closed_forms_know_it_as_one_hop_more(nat: str, verdict: str, failed: float) -> None:
+    forecast = predict(
+        small(f"nat={nat}", "traffic.0.for=50s", "traffic.0.arrivals.constant=20/s", *DIRECT)
+    )
+    assert forecast.verdict == verdict
+    assert forecast.failed == pytest.approx(failed, abs=2)
+    assert forecast.hops[-1].hop == "nat-backend"
+
+
+@pytest.mark.parametrize(
+    ("nat", "name"),
+    [
+        ("{preset: carrier}", "nat.mapping"),
+        ("{preset: full-nat}", "nat.cores"),
+        ("{preset: ananta, grows_after: 1s}", "nat.grows_after"),
+        ("{preset: google-cloud-nat, per_host: 32768}", "nat.hosts"),
+        ("{preset: linux-masquerade}", "nat.preset"),
+        ("{preset: aws-nlb, idle_timeout: 1ms}", "nat.idle_timeout"),
+    ],
+)
+def test_what_closed_forms_do_not_know_of_it(nat: str, name: str) -> None:
+    limits = predict(small(f"nat={nat}", "traffic.0.lifetime=1s", *DIRECT)).not_applied
+    assert name in [one.name for one in limits]

@@ -10,6 +10,7 @@ import pytest
 from simulator.ports.nat.presets import PRESETS
 from simulator.theory.conntrack import nat_ceiling
 from simulator.theory.little import ceiling_per_s
+from tests.support.forecasts import forecasts
 from tests.support.modelled import modelled_file
 
 if TYPE_CHECKING:
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def run(name: str, root: Path) -> dict[str, dict[str, Any]]:
-    """The summary of each variant; thresholds of its own hold."""
-    found = {variant: summary for variant, (summary, _) in modelled_file(name, root).items()}
-    for variant, summary in found.items():
+    """The summary of each variant; its thresholds hold, and closed forms that apply agree."""
+    found = {}
+    told = forecasts(name)
+    for variant, (summary, _) in modelled_file(name, root).items():
         assert all(one["holds"] for one in summary["thresholds"]), (variant, summary["thresholds"])
         assert summary["thresholds"]
         assert summary["valid"]
+        forecast = told[variant]
+        assert summary["verdict"]["code"] == forecast.verdict or forecast.not_applied
+        if forecast.ok is not None:
+            assert summary["attempts"]["ok"] == pytest.approx(forecast.ok, rel=0.005)
+        found[variant] = summary
     return found
 
 
@@ -31,12 +38,18 @@ def ceiling(summary: dict[str, Any]) -> float:
 
 
 def test_nat_aws_gateway(tmp_path: Path) -> None:
-    found = run("nat-aws-gateway", tmp_path)
+    """A tenth of it; that 55,000 flows are let through and no more is seen to by the rule's tests."""
+    tenth = ("nat.per_destination=5500", "traffic.hold.hold={connections: 5600, rate: 2000/s}")
+    found = {
+        name: one for name, (one, _) in modelled_file("nat-aws-gateway", tmp_path, *tenth).items()
+    }
     one = found["one address"]
-    assert one["attempts"]["errors"] == {"nat-backend/allocate/NAT_PORTS": 1_000}
+    assert one["attempts"]["errors"] == {"nat-backend/allocate/NAT_PORTS": 100}
     assert "ErrorPortAllocation" in one["verdict"]["sentence"]
     assert "up to 8" in one["verdict"]["remedies"][0]
-    assert one["nat"]["flows"] == 55_000
+    assert one["nat"]["flows"] == 5_500
+    assert found["two addresses"]["attempts"]["failed"] == 0
+    assert [one.failed for one in forecasts("nat-aws-gateway").values()] == [1_000, 0]
 
 
 def test_nat_aws_nlb(tmp_path: Path) -> None:
