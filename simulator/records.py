@@ -148,11 +148,11 @@ class Ending(IntEnum):
     NO_BACKEND = -4  # nothing to connect to
     NO_PORT = -5  # our own port list had no free port: nothing was asked of the kernel
     FULL = -10  # every backend had as many connections as it may; waiting was no use either
-    NAT_PORTS = -40  # every port that the NAT may use for this connection is taken
-    NAT_POOL = -41  # the NAT has no more ports to deal out to this host
-    NAT_TABLE = -42  # the NAT tracks as many connections as it can
     HTTP_PROTOCOL = -20  # the answer was no HTTP, or not as long as was asked for
     SELF_CONNECT = -21  # the connection's other end was its own
+    NAT_PORTS = -60  # every port that the NAT may use for this connection is taken
+    NAT_POOL = -61  # the NAT has no more ports to deal out to this host
+    NAT_TABLE = -62  # the NAT tracks as many connections as it can
 
 
 class Hop(IntEnum):

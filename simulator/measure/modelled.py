@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.measure.nat import long_silences
 from simulator.preflight.hops import hops_of, source_of
-from simulator.units import NS_PER_S, format_ns
+from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
     from simulator.engine import Run
@@ -104,6 +105,12 @@ def model_notes(run: Run) -> list[str]:
             "A connection for which the NAT had nothing failed at once; a real client waits and "
             "sends its SYN again after a second and longer, as clients.retry can say."
         )
+        silent = long_silences(run)
+        if silent:
+            texts.append(
+                f"{format_count(silent)} connections were silent for longer than the NAT "
+                f"remembers ({format_ns(scenario.nat.rule.idle_ns)}), and it kept them."
+            )
     if scenario.balancer.close == "balancer":
         texts.append(
             "The balancer's idle timeout was exact; the relay's wheel is late by up to two "

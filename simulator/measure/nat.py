@@ -27,6 +27,19 @@ def nat_ran_out_at(run: Run, causes: Causes) -> int | None:
     return int(moments.min()) if len(moments) else None
 
 
+def long_silences(run: Run) -> int:
+    """Connections that a real NAT would have forgotten while they were silent, and this one kept.
+
+    A lifetime is cut into as many parts as there are requests, so each part is one silence.
+    """
+    nat = run.scenario.nat
+    if nat is None:
+        return 0
+    plan, sent = run.plan, run.connections["connected_ns"] >= 0
+    gap_ns = plan["lifetime_ns"] // np.maximum(plan["requests"], 1)
+    return int(np.count_nonzero(sent & (gap_ns > nat.rule.idle_ns)))
+
+
 def nat_told(run: Run) -> Mapping[str, Any]:
     """What the engine wrote down of the NAT in the end; empty when it did not come to that."""
     return next((one for one in run.events if one.get("event") == "nat"), {})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import exp, sqrt
 from typing import TYPE_CHECKING
 
+import pytest
+
 from simulator.measure.attribution import find_causes
-from simulator.measure.nat import nat_ran_out_at, nat_table, nat_told
+from simulator.measure.nat import long_silences, nat_ran_out_at, nat_table, nat_told
 from simulator.records import Call, Ending
+from tests.support.modelled import modelled
 from tests.support.runs import MS, RunBuilder, scenario
 
 if TYPE_CHECKING:
@@ -46,3 +50,21 @@ def test_a_run_that_was_cut_short_has_its_numbers_all_the_same(tmp_path: Path) -
     assert table["rule"]["table"] == 2
     assert table["rule"]["ports"] == "1024-65535"
     assert (table["flows"], table["asks"]) == (0, 0)
+
+
+def test_flows_that_a_real_one_would_have_forgotten_are_counted(tmp_path: Path) -> None:
+    """Exponential lifetimes of 100 s, idle after 200 s: exp(-2) of 400 are silent for longer."""
+    text = """
+title: t
+backends: {ports: random, range: 20000-29999}
+balancer: {driver: none}
+nat: {preset: ananta, idle_timeout: 200s}
+traffic:
+  - {name: a, for: 40s, arrivals: {constant: 10/s}, lifetime: {exponential: 100s}}
+grace: 1h
+sampling: {every: 10s}
+"""
+    summary, run = modelled(text, tmp_path)
+    expected = 400 * exp(-2)
+    assert long_silences(run) == pytest.approx(expected, abs=4 * sqrt(expected))
+    assert any("silent for longer than the NAT remembers (200s)" in one for one in summary["notes"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from math import pi, sqrt
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
+from simulator.measure.summary_schema import summary_schema
 from simulator.ports.nat.presets import PRESETS
 from simulator.theory.conntrack import nat_ceiling
 from simulator.theory.little import ceiling_per_s
@@ -91,6 +94,11 @@ def test_nat_google_dynamic(tmp_path: Path) -> None:
     found = run("nat-google-dynamic", tmp_path)
     assert found["at once"]["nat"]["places"] == 1_000
     assert found["after 200 ms"]["nat"]["refused"] == {"ports": 744, "pool": 0, "table": 0}
+
+
+def test_its_summary_is_as_the_schema_says(tmp_path: Path) -> None:
+    for summary in run("nat-carrier", tmp_path).values():
+        jsonschema.validate(json.loads(json.dumps(summary)), summary_schema())
 
 
 def test_nat_ananta(tmp_path: Path) -> None:
