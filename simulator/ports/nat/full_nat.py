@@ -5,23 +5,34 @@ that core's part only: with eight cores a local address has an eighth of its por
 core may refuse while the others are half empty, as the operators of such balancers report.
 
 Sources: DPVS, conf of local addresses and src/sa_pool.c (ports by core); LVS, ip_vs_proto_tcp.c
-(120 s of TIME_WAIT, 10 s after a reset). The hash is ours: a keyed one, even as the card's is.
+(120 s of TIME_WAIT, 10 s after a reset). The hash is ours and keyed, as a network card's is: the
+finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 """
 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from simulator.ports.nat.flow import Flow, Grant, Shortage, Use
 from simulator.ports.nat.on_demand import OnDemand
 from simulator.ports.selection.free_list import usable_ports
-from simulator.ports.selection.rfc6056 import KeyedHash
+from simulator.seeds import stream_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from simulator.ports.nat.rule import NatRule
+
+
+_MASK: Final = (1 << 64) - 1
+
+
+def mixed(value: int) -> int:
+    """A number of 64 bits in which every bit depends on every bit of another one."""
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & _MASK
+    return value ^ value >> 31
 
 
 class FullNat:
@@ -37,7 +48,7 @@ class FullNat:
         self.asks = 0
         ports = usable_ports(rule.ports)
         self._addresses = rule.addresses
-        self._hash = KeyedHash(seed, "cores")
+        self._key = stream_key(seed, "nat", "cores") & _MASK
         self._cores = [
             OnDemand(rule, array("H", ports[core :: rule.cores]), seed, "core", core)
             for core in range(rule.cores)
@@ -52,7 +63,7 @@ class FullNat:
         return grant
 
     def _core(self, flow: Flow) -> OnDemand:
-        return self._cores[self._hash(flow.host << 16 | flow.port) % len(self._cores)]
+        return self._cores[mixed(self._key ^ (flow.host << 16 | flow.port)) % len(self._cores)]
 
     def give_back(self, flow: Flow, grant: Grant, now_ns: int, *, reset: bool) -> None:
         """The port rests with its core."""
