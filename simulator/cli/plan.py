@@ -130,16 +130,18 @@ def _proved(
     loop: str,
 ) -> int:
     """Run the changed scenario and print what was told beside what was measured; on stderr."""
-    from simulator.cli.run import StopRequests, run_on
+    from simulator.cli.run import StopRequests, engine_for, run_on
     from simulator.experiment import questions, turns
 
     series = list(turns(questions(loaded, variant or None), 1))
     stop = StopRequests()
-    [answer] = run_on(loop, series, stop, results, engine="kernel", quiet=True)
+    engine = engine_for([one.question for one in series])
+    [answer] = run_on(loop, series, stop, results, engine=engine, quiet=True)
     if stop.exit_code:
         sys.exit(stop.exit_code)
     attempts = answer.summary["attempts"]
-    click.echo("PROVED on the kernel: predicted, measured", err=True)
+    proved = "PROVED on the kernel" if engine == "kernel" else "PLAYED in the model"
+    click.echo(f"{proved}: predicted, measured", err=True)
     click.echo(f"  ok      {told.ok or 0:12,.0f} {attempts['ok']:12,}", err=True)
     click.echo(f"  failed  {told.failed or 0:12,.0f} {attempts['failed']:12,}", err=True)
     for seen, hop in zip(answer.summary["hops"], told.hops, strict=True):

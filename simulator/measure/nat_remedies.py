@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.measure.remedies import Remedy, in_order, keep_alive
 from simulator.measure.walls import gain, moved, wall_of, with_part
 from simulator.ports.nat.presets import MOST_ADDRESSES
+from simulator.preflight.nat_knobs import INSTEAD
 from simulator.records import Hop
 from simulator.scenario.nat import nat_hosts
 from simulator.units import NS_PER_S, format_count, format_ns
@@ -47,10 +48,10 @@ _MOST_PER_HOST: Final = {
     "carrier": "the subscriber's port limit",
     "ananta": "the limit of the tenant",
 }
-#: Another product of the same vendor that shares ports better.
-_INSTEAD: Final = {
-    "azure-load-balancer": ("azure-nat-gateway", "a NAT gateway instead of the balancer's SNAT"),
-    "google-cloud-nat": ("google-cloud-nat-dynamic", "dynamic port allocation"),
+#: What another product of the same vendor is called.
+_CALLED: Final = {
+    "azure-nat-gateway": "a NAT gateway instead of the balancer's SNAT",
+    "google-cloud-nat-dynamic": "dynamic port allocation",
 }
 _LARGEST: Final = 65_536
 
@@ -97,10 +98,10 @@ def _of_the_ports(scenario: Scenario, nat: Nat) -> Iterator[Change]:
     if rule.mapping == "endpoint":
         how = "endpoint-dependent mapping (nat.mapping: destination)"
         yield how, _with(scenario, mapping="destination")
-    instead = _INSTEAD.get(nat.preset)
+    instead = INSTEAD.get(nat.preset)
     if instead is not None:
-        changes = {"preset": instead[0], "per_host": None, "ports": None}
-        yield f"{instead[1]} (nat.preset: {instead[0]})", _with(scenario, **changes)
+        changes = {"preset": instead, "per_host": None, "ports": None}
+        yield f"{_CALLED[instead]} (nat.preset: {instead})", _with(scenario, **changes)
     count = scenario.backends.count
     how = f"twice the destinations (backends.count: {2 * count})"
     yield how, with_part(scenario, "backends", count=2 * count)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.errors import ScenarioError, UsageError
 from simulator.ports.range import PortRange
-from simulator.preflight.hops import TOWARD_A_RELAY, hops_of, source_of, source_ports, waits_ns
+from simulator.preflight.hops import TOWARD_A_RELAY, every_hop, source_of, source_ports, waits_ns
+from simulator.preflight.nat_knobs import INSTEAD, nat_knobs
 from simulator.records import Hop
 from simulator.scenario.backends import MAX_BACKENDS
+from simulator.scenario.nat import nat_hosts
 from simulator.scenario.schema import BINDS_A_PORT
 from simulator.traffic.shapes import ends_per_s
 
@@ -46,6 +48,10 @@ COSTS: Final = {
     "reuse": 3.0,
     "close": 4.0,
     "destinations": 5.0,
+    "nat-ports": 1.0,
+    "nat-table": 1.0,
+    "nat-addresses": 2.0,
+    "nat-preset": 3.0,
 }
 
 
@@ -90,7 +96,7 @@ class Change:
 
     Attributes:
         kind: key of COSTS.
-        part: ``clients``, ``balancer``, ``sidecar``, ``backends`` or ``kernel``.
+        part: ``clients``, ``balancer``, ``sidecar``, ``backends``, ``kernel`` or a NAT's preset.
         before: as it stands.
         after: as proposed.
     """
@@ -146,12 +152,7 @@ def proposals(scenario: Scenario, forecast: Forecast, goal: Goal, ask: Ask) -> t
         names = ", ".join(one.name for one in forecast.not_applied)
         raise UsageError(f"Failures of this scenario are not predicted, because of: {names}")
     failing = max(forecast.hops, key=lambda hop: hop.failed or 0.0).hop
-    if failing == Hop.NAT_BACKEND.label:
-        raise UsageError(
-            "The NAT runs out, and nothing is planned for a NAT yet; the verdict of a run names "
-            "what mends it, each with its gain"
-        )
-    [hop] = [one for one in hops_of(scenario) if one.label == failing]
+    [hop] = [one for one in every_hop(scenario) if one.label == failing]
     knobs = {knob.kind: knob for knob in _knobs(scenario, hop)}
     found = [_least(knob, goal, ask, ()) for knob in knobs.values()]
     found += [_switched(change, sets, goal, ask) for change, sets in _switches(scenario, hop)]
@@ -178,6 +179,9 @@ def _mixes(
 
 def _knobs(scenario: Scenario, hop: Hop) -> Iterator[_Knob]:
     """What there may be more of, or less of in the case of TIME_WAIT."""
+    if hop is Hop.NAT_BACKEND:
+        yield from _nat_knobs(scenario)
+        return
     source, part = source_of(scenario, hop), hop.label.partition("-")[0]
     part = "clients" if part == "client" else part
     yield _Knob(
@@ -201,14 +205,7 @@ def _knobs(scenario: Scenario, hop: Hop) -> Iterator[_Knob]:
             shown=lambda count: f"ports {grown(ports, count)}",
         )
     if hop not in TOWARD_A_RELAY and source.ports not in ("early-bind", "permanent"):
-        yield _Knob(
-            kind="destinations",
-            part="backends",
-            low=scenario.backends.count,
-            high=min(MAX_BACKENDS, 256 * scenario.backends.count),
-            sets=lambda count: (f"backends.count={count}",),
-            shown=lambda count: f"{count:,} destination{'s' * (count > 1)}",
-        )
+        yield _destinations(scenario)
     waits = waits_ns(scenario, hop)
     if waits and waits == scenario.kernel.time_wait and waits > _MS:
         most = waits // _MS
@@ -221,14 +218,45 @@ def _knobs(scenario: Scenario, hop: Hop) -> Iterator[_Knob]:
             shown=lambda less: f"TIME_WAIT of {most - less:,}ms",
         )
     if can_be_reused(scenario):
+        yield _reused(scenario)
+
+
+def _destinations(scenario: Scenario) -> _Knob:
+    return _Knob(
+        kind="destinations",
+        part="backends",
+        low=scenario.backends.count,
+        high=min(MAX_BACKENDS, 256 * scenario.backends.count),
+        sets=lambda count: (f"backends.count={count}",),
+        shown=lambda count: f"{count:,} destination{'s' * (count > 1)}",
+    )
+
+
+def _reused(scenario: Scenario) -> _Knob:
+    return _Knob(
+        kind="reuse",
+        part="clients",
+        low=1,
+        high=MAX_REUSE,
+        sets=lambda each: tuple(_reuse(scenario, each)),
+        shown=lambda each: f"{each:,} request{'s' * (each > 1)} for each connection",
+    )
+
+
+def _nat_knobs(scenario: Scenario) -> Iterator[_Knob]:
+    assert scenario.nat is not None, "it is the NAT that runs out"
+    for one in nat_knobs(scenario):
         yield _Knob(
-            kind="reuse",
-            part="clients",
-            low=1,
-            high=MAX_REUSE,
-            sets=lambda each: tuple(_reuse(scenario, each)),
-            shown=lambda each: f"{each:,} request{'s' * (each > 1)} for each connection",
+            kind=one.kind,
+            part=scenario.nat.preset,
+            low=one.low,
+            high=one.high,
+            sets=one.sets,
+            shown=one.shown,
         )
+    yield _destinations(scenario)
+    if can_be_reused(scenario):
+        yield _reused(scenario)
 
 
 def can_be_reused(scenario: Scenario) -> bool:
@@ -276,6 +304,14 @@ def _switches(scenario: Scenario, hop: Hop) -> Iterator[tuple[Change, Sets]]:
                 kind="close", part="balancer", before=f"closed by {close}", after=f"by {other}"
             )
             yield change, (f"balancer.close={other}",)
+    if hop is Hop.NAT_BACKEND and scenario.nat is not None:
+        other_nat = INSTEAD.get(scenario.nat.preset)
+        if other_nat is not None:
+            before = scenario.nat.preset
+            change = Change(kind="nat-preset", part=before, before=before, after=other_nat)
+            same = f"addresses: {scenario.nat.addresses}, hosts: {nat_hosts(scenario)}"
+            yield change, (f"nat={{preset: {other_nat}, {same}}}",)
+        return
     modes = {"early-bind": "late-bind", "permanent": "kernel", "kernel": "userspace"}
     mode = modes.get(source.ports)
     if mode is not None:
@@ -336,7 +372,8 @@ def _least(
 
 
 def _cost(knob: _Knob, amount: int) -> float:
-    more = amount - knob.low if knob.kind in ("addresses", "destinations") else 1
+    many = ("addresses", "destinations", "nat-addresses")
+    more = amount - knob.low if knob.kind in many else 1
     return COSTS[knob.kind] * more
 
 

@@ -226,9 +226,13 @@ def _forecast(
     phases = _phases(scenario, flow, course, loss, counts=not limits)
     if limits:
         hops = tuple(replace(hop, failed=None) for hop in hops)
+    verdict = "ok" if wall is None else _verdict(scenario, wall.hop)
+    sentence = _sentence(hops, wall, asked, None if limits else failed, peak_per_s)
+    if verdict == "nat-table":
+        sentence = sentence.replace("source ports", "rows of its table", 1)
     return Forecast(
-        verdict="ok" if wall is None else _verdict(scenario, wall.hop),
-        sentence=_sentence(hops, wall, asked, None if limits else failed, peak_per_s),
+        verdict=verdict,
+        sentence=sentence,
         asked=asked,
         asked_deviation=sqrt(flow.asked_variance),
         asked_peak_per_s=peak_per_s,

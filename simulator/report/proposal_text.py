@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from simulator.report.nat_proposal_text import nat_lines
 from simulator.units import format_count
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def config_lines(change: Change) -> list[tuple[str, str]]:
         "close": _close,
         "mode": _mode,
     }
-    return lines[change.kind](change)
+    return nat_lines(change) if change.kind.startswith("nat-") else lines[change.kind](change)
 
 
 def _addresses(change: Change) -> list[tuple[str, str]]:
