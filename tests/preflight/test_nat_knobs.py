@@ -22,7 +22,7 @@ CALLS = ("traffic.0.for=100s", "traffic.0.arrivals.constant=10/s", *DIRECT)
 
 def proposed(nat: str) -> dict[str, Proposal]:
     def ask(sets: tuple[str, ...]) -> Forecast:
-        return predict(small(*CALLS, f"nat={nat}", *sets), steps=1000)
+        return predict(small(*CALLS, f"nat={nat}", *sets), steps=100)
 
     goal = parse_goal("failed == 0")
     found = proposals(small(*CALLS, f"nat={nat}"), ask(()), goal, ask)

@@ -10,6 +10,7 @@ Sources: Azure Load Balancer, SNAT for outbound connections; Google Cloud NAT, p
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from simulator.ports.nat.flow import Flow, Grant, Shortage, Use
@@ -61,13 +62,23 @@ def deal(rule: NatRule, hosts: int) -> list[list[Block]]:
 
 
 def _one_block_each(rule: NatRule, hosts: int, size: int) -> list[list[Block]]:
-    room = [(at, block) for at in range(rule.addresses) for block in _cut(rule.ports, size)]
-    return [[room[host]] if host < len(room) else [] for host in range(hosts)]
+    room = ((at, block) for at in range(rule.addresses) for block in _cut(rule.ports, size))
+    blocks = [[one] for one in islice(room, hosts)]
+    return [*blocks, *([] for _ in range(hosts - len(blocks)))]
 
 
 def _cut(ports: PortRange, size: int) -> Iterator[PortRange]:
     for first in range(ports.first, ports.last - size + 2, size):
         yield PortRange(first, first + size - 1)
+
+
+def dealt(rule: NatRule, hosts: int) -> tuple[int, int]:
+    """How many hosts have ports, and how many each: what `deal` comes to, without dealing."""
+    each = rule.per_host or azure_ports(hosts)
+    room = len(rule.ports) // each
+    if rule.per_host is not None:
+        return min(hosts, room * rule.addresses), each
+    return min(hosts, room), each * min(rule.addresses, AZURE_MOST // each)
 
 
 class Preallocated:

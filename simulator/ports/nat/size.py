@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.ports.nat.preallocated import deal
+from simulator.ports.nat.preallocated import dealt
 
 if TYPE_CHECKING:
     from simulator.ports.nat.rule import NatRule
@@ -53,26 +53,25 @@ def nat_size(rule: NatRule, hosts: int, dialing: int | None = None) -> NatSize:
     """
     dialing = hosts if dialing is None else dialing
     near, word, ports, most, served = rule.addresses, "address", len(rule.ports), rule.table, hosts
-    dealt = None
+    pool = None
     if rule.per_destination is not None:
         ports = min(ports, rule.per_destination)
     if rule.kind == "full-nat":
         near, word, ports = rule.addresses * rule.cores, "core's part", ports // rule.cores
     elif rule.kind == "preallocated":
-        blocks = [one for one in deal(rule, hosts) if one]
-        served = len(blocks)
+        served, each = dealt(rule, hosts)
         near, word = max(1, min(served, dialing)), "host"
-        ports = sum(len(block) for _, block in blocks[0]) if blocks else 0
+        ports = each if served else 0
     elif rule.kind == "lent":
-        dealt = rule.addresses * (ports // rule.block) * rule.block
-        limit = dealt if rule.most_per_host is None else rule.most_per_host
-        near, word, ports = dialing, "host", min(dealt, limit // rule.block * rule.block)
-        served = min(hosts, dealt // rule.block)
+        pool = rule.addresses * (ports // rule.block) * rule.block
+        limit = pool if rule.most_per_host is None else rule.most_per_host
+        near, word, ports = dialing, "host", min(pool, limit // rule.block * rule.block)
+        served = min(hosts, pool // rule.block)
     return NatSize(
         near=near,
         near_word=word,
         ports=ports,
-        dealt=near * ports if dealt is None else min(dealt, near * ports),
+        dealt=near * ports if pool is None else min(pool, near * ports),
         per_destination=rule.mapping == "destination",
         most=most,
         served=served,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.ports.nat.flow import Flow, Shortage
-from simulator.ports.nat.preallocated import AZURE_MOST, azure_ports, deal
+from simulator.ports.nat.preallocated import AZURE_MOST, azure_ports, deal, dealt
 from simulator.ports.nat.presets import PRESETS, make_nat
 
 AZURE, GOOGLE = PRESETS["azure-load-balancer"], PRESETS["google-cloud-nat"]
@@ -69,3 +69,16 @@ def test_google_serves_as_many_machines_as_it_says(addresses: int, ports: int, s
     nat = make_nat(rule, served + 1, 1)
     assert nat.take(Flow(served, 1, 1024), 0) is None
     assert nat.shortage is Shortage.POOL
+
+
+@given(
+    hosts=st.integers(1, 1000),
+    addresses=st.integers(1, 5),
+    per_host=st.none() | st.integers(1, 65_536),
+)
+def test_the_count_is_that_of_the_deal(hosts: int, addresses: int, per_host: int | None) -> None:
+    rule = replace(AZURE, addresses=addresses, per_host=per_host)
+    served, each = dealt(rule, hosts)
+    blocks = [one for one in deal(rule, hosts) if one]
+    assert len(blocks) == served
+    assert all(sum(len(block) for _, block in one) == each for one in blocks)
