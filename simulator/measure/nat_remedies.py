@@ -116,6 +116,8 @@ def _fair_share(nat: Nat, hosts: int) -> int:
 
 
 def _of_the_table(scenario: Scenario, nat: Nat) -> Iterator[Change]:
+    if nat.rule.kind != "masquerade":
+        return  # a vendor's own limit; only fewer connections, or another NAT, keep within it
     rows = 4 * (nat.rule.table or 1)
     how = f"a larger table (nf_conntrack_max, nat.table: {format_count(rows)}"
     yield f"{how}; some 300 bytes a row)", _with(scenario, table=rows)

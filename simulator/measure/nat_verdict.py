@@ -31,12 +31,15 @@ def nat_verdict(evidence: Evidence, code: str) -> Verdict:
     by_rest = _mostly_at_rest(facts.worst)
     wall = wall_of(evidence.scenario, Hop.NAT_BACKEND, evidence.hold_s)
     what = _table if code == TABLE_CODE else _ports
+    cost = cost_text(evidence, code)
+    if not evidence.causes.get(code):
+        cost = "retries toward other backends saved every connection"
     return Verdict(
         code=code,
         hop=Hop.NAT_BACKEND.label,
         sentence=(
             f"The NAT ({nat.preset}) {what(evidence, nat, facts)}; {_why(nat, by_rest=by_rest)}; "
-            f"{cost_text(evidence, code)}, there counted as {nat.rule.counted_as}."
+            f"{cost}, there counted as {nat.rule.counted_as}."
         ),
         remedies=nat_remedies(evidence, nat, by_rest=by_rest, is_table=code == TABLE_CODE),
         evidence={

@@ -61,6 +61,9 @@ def choose_code(evidence: Evidence) -> str:
         return "half-closed-leak" if hides else "balancer-source-ports"
     if evidence.sidecar_port_dials:
         return "sidecar-source-ports"
+    behind = evidence.hops.get(Hop.NAT_BACKEND.label)
+    if behind is not None and behind.exhausted_at_ns is not None:
+        return "nat-ports"
     if any(doubt.code == "generator-late" and doubt.invalid for doubt in evidence.doubts):
         return "generator"
     if evidence.dropped > _DROPS * max(1, evidence.attempts.planned):

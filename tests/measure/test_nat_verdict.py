@@ -58,3 +58,18 @@ def test_hosts_without_any_port(tmp_path: Path) -> None:
 def test_all_blocks_are_lent(tmp_path: Path) -> None:
     found = verdict(tmp_path, "nat={preset: ananta, ports: 1024-1055}")
     assert "had no more ports to lend after 3.2 s: all 32 are with hosts" in found["sentence"]
+
+
+def test_a_wall_that_retries_hid_is_a_wall(tmp_path: Path) -> None:
+    """30 random picks over two destinations of 15 ports: one is full while the other is not."""
+    sets = ("nat={preset: aws-nlb, per_destination: 15}", "traffic.0.for=3s", "seed=4")
+    hidden = ("balancer={driver: own, policy: random, retries: 3}", "backends.count=2")
+    found = verdict(tmp_path, *sets, *hidden, "backends.range=20000-20009")
+    assert found["code"] == "nat-ports"
+    assert "retries toward other backends saved every connection" in found["sentence"]
+
+
+def test_a_vendors_own_table_is_not_enlarged(tmp_path: Path) -> None:
+    found = verdict(tmp_path, "nat={preset: azure-nat-gateway, table: 20}")
+    assert found["code"] == "nat-table"
+    assert not any("nf_conntrack_max" in one for one in found["remedies"])
