@@ -20,12 +20,13 @@ def serve(
     listener: socket.socket,
     endpoints: Sequence[tuple[str, int]],
     new_loop: Callable[[], asyncio.AbstractEventLoop],
+    kind: type[Relay] = Relay,
 ) -> None:
     """Relay round robin until killed, on the loop asked for."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        relay = Relay(
+        relay = kind(
             loop,
             listener,
             KernelDialer("kernel", ()),

@@ -18,6 +18,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from importlib import metadata
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator import __version__
@@ -34,7 +35,8 @@ OWN: Final = "own"
 HAPROXY: Final = "haproxy"
 NGINX: Final = "nginx"
 UVLOOP: Final = "uvloop-protocol"
-SUBJECTS: Final = (OWN, HAPROXY, NGINX, UVLOOP)
+COMPILED: Final = "own-compiled"
+SUBJECTS: Final = (OWN, COMPILED, HAPROXY, NGINX, UVLOOP)
 #: Whom the others are compared with.
 BASES: Final = (HAPROXY, NGINX)
 #: Time a round may take beyond its window before it counts as stuck.
@@ -55,6 +57,7 @@ def versions() -> dict[str, str | None]:
     found, other = haproxy.find(), nginx.find()
     return {
         OWN: __version__,
+        COMPILED: __version__ if find_spec("numba") else None,
         HAPROXY: haproxy.version(found) if found else None,
         NGINX: nginx.version(other) if other else None,
         UVLOOP: metadata.version("uvloop"),

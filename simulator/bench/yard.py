@@ -31,6 +31,7 @@ from simulator.bench.workloads import CLOSE, WORKLOADS, Workload
 from simulator.errors import RunFailed
 from simulator.kernel.namespace import die_with_parent, enter_namespaces
 from simulator.kernel.sockets import open_listener
+from simulator.live.relay import Relay
 
 if TYPE_CHECKING:
     import socket
@@ -56,7 +57,7 @@ class RoundPlan:
     """What one round does.
 
     Attributes:
-        subject: `own`, `own-asyncio`, `haproxy`, `nginx` or `uvloop-protocol`.
+        subject: `own`, `own-compiled`, `own-asyncio`, `haproxy`, `nginx` or `uvloop-protocol`.
         seconds: length of the measured window.
         warmup_s: time before it.
         at_once: connections open at any time.
@@ -157,14 +158,19 @@ def _start_subject(
         return pid
     if subject == "uvloop-protocol":
         return _fork(lambda: uvloop_relay.serve(listener, endpoints), cores)
-    if subject not in ("own", "own-asyncio"):
+    if subject not in ("own", "own-compiled", "own-asyncio"):
         raise ValueError(f"there is no such subject as {subject}")
     new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    if subject == "own":
+    if subject != "own-asyncio":
         import uvloop
 
         new_loop = uvloop.new_event_loop
-    return _fork(lambda: own_relay.serve(listener, endpoints, new_loop), cores)
+    kind = Relay
+    if subject == "own-compiled":
+        from simulator.live.compiled.relay import CompiledRelay
+
+        kind = CompiledRelay
+    return _fork(lambda: own_relay.serve(listener, endpoints, new_loop, kind), cores)
 
 
 def _until_listening(port: int) -> None:

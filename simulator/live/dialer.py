@@ -35,6 +35,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import sys
 from _socket import socket as bare_socket
 from collections import deque
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ from simulator.kernel.sockets import (
     STREAM,
     port_range_option,
 )
+from simulator.live.recipe import Recipe
 from simulator.ports.selection.free_list import (
     FreePorts,
     RandomFreePorts,
@@ -71,7 +73,7 @@ LOST_RACES_MAX: Final = 3
 # Attributes of an enumeration are slow to look up, and these are needed for each connection.
 _CONNECT: Final = int(Call.CONNECT)
 _IN_PROGRESS: Final = errno.EINPROGRESS
-_LOST_RACE: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
+LOST_RACE: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 _AF_INET: Final = int(socket.AF_INET)
 _NO_ADDRESS: Final = ("0.0.0.0", 0)
 
@@ -145,6 +147,26 @@ class Dialer:
         """
         raise NotImplementedError
 
+    def recipe(self) -> Recipe | None:
+        """How somebody else would dial in our place; None if only we can."""
+        return None
+
+    def count(self, dialed: int) -> None:
+        """Connects that the caller began by itself."""
+        self._dialed += dialed
+
+    def note(self, source: int, port: int, call_ns: int, ended_ns: int) -> None:
+        """A connect that the caller began by itself, as if it were our last one."""
+        self.last_call, self.last_error = _CONNECT, 0
+        self.last_source, self.last_port = source, port
+        self.last_call_ns, self.last_end_ns = call_ns, ended_ns
+
+    def note_failure(self, call: Call, code: int) -> None:
+        """What was noted last has failed at once, in this call with this errno."""
+        ended_ns = self.last_end_ns
+        self._failed(call, code)
+        self.last_end_ns = ended_ns
+
     def shutdown(self, fd: int) -> None:
         """Send FIN; reading goes on.
 
@@ -194,7 +216,7 @@ class Dialer:
     def _on_new_destination(self) -> None:
         """Make room for a destination's own state."""
 
-    def _next_source(self, destination: int) -> int:
+    def next_source(self, destination: int) -> int:
         """The source address whose turn it is toward this destination."""
         source = self._turn[destination]
         following = source + 1
@@ -264,7 +286,7 @@ class KernelDialer(Dialer):
         """Begin a connect from a port of the kernel's choice."""
         if self._is_plain:
             return self._dial_plainly(destination)
-        source = self._next_source(destination) if self._has_turns else 0
+        source = self.next_source(destination) if self._has_turns else 0
         self.last_source = source
         sock = self._new_socket()
         if sock is None:
@@ -303,6 +325,16 @@ class KernelDialer(Dialer):
         self.sockets[fd] = sock
         return fd
 
+    def recipe(self) -> Recipe:
+        """How somebody else would dial in our place."""
+        ports = dict(self._options).get(IP_LOCAL_PORT_RANGE, b"")
+        assert isinstance(ports, bytes)
+        return Recipe(
+            binds=tuple(bound[0] for bound in self._binds if bound is not None),
+            is_late=any(option == IP_BIND_ADDRESS_NO_PORT for option, _ in self._options),
+            range_option=int.from_bytes(ports, sys.byteorder),
+        )
+
     def plain_endpoint(self, destination: int) -> tuple[str, int] | None:
         """Where to connect() to, for a caller who dials by itself; None where that is not all.
 
@@ -314,10 +346,6 @@ class KernelDialer(Dialer):
     def adopt(self, sock: bare_socket) -> None:
         """Take over a connection that the caller dialed and counted."""
         self.sockets[sock.fileno()] = sock
-
-    def count(self, dialed: int) -> None:
-        """Connects that the caller began by itself."""
-        self._dialed += dialed
 
     def plainly_failed(self, code: int, call_ns: int) -> None:
         """A connect of the caller's own failed at once with this errno."""
@@ -363,11 +391,14 @@ class UserspaceDialer(Dialer):
     def _on_new_destination(self) -> None:
         self._free.append([None] * len(self.addresses))
 
-    def _list_with_ports(self, destination: int) -> FreePorts | None:
-        """The next source address's list that has a free port; sets ``last_source``."""
+    def list_with_ports(self, destination: int) -> FreePorts | None:
+        """The next source address's list that has a free port; sets ``last_source``.
+
+        A caller who dials by itself takes a port from it, and gives it back or tells `hold`.
+        """
         lists = self._free[destination]
         for _ in self.addresses:
-            source = self._next_source(destination)
+            source = self.next_source(destination)
             ports = lists[source]
             if ports is None:
                 ports = lists[source] = self._new_list()
@@ -383,13 +414,13 @@ class UserspaceDialer(Dialer):
 
     def dial(self, destination: int) -> int:
         """Begin a connect from a free port of our own list."""
-        ports = self._list_with_ports(destination)
+        ports = self.list_with_ports(destination)
         if ports is None:
             self.last_port = self.last_call_ns = 0
             return self._failed(Call.BIND, Ending.NO_PORT)
         fd = self._dial_from(destination, ports)
         races = 0
-        while fd < 0 and self.last_error in _LOST_RACE:
+        while fd < 0 and self.last_error in LOST_RACE:
             self._lost_races += 1
             races += 1
             if races > LOST_RACES_MAX or not len(ports):
@@ -421,6 +452,23 @@ class UserspaceDialer(Dialer):
     def close(self, fd: int) -> None:
         """End a connection; its port goes back on the list."""
         self.sockets.pop(fd).close()
+        ports, port = self._held.pop(fd)
+        ports.give_back(port)
+
+    def recipe(self) -> Recipe:
+        """How somebody else would dial in our place."""
+        return Recipe(binds=self.addresses, has_ports=True)
+
+    def hold(self, fd: int, ports: FreePorts, port: int) -> None:
+        """A connection that the caller dialed has this port of this list."""
+        self._held[fd] = (ports, port)
+
+    def lost_race(self) -> None:
+        """A port that the caller took from a list was somebody else's."""
+        self._lost_races += 1
+
+    def release(self, fd: int) -> None:
+        """The caller has closed what it had told `hold`: its port goes back on the list."""
         ports, port = self._held.pop(fd)
         ports.give_back(port)
 

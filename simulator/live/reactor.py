@@ -18,6 +18,7 @@ it has given up itself.
 from __future__ import annotations
 
 import select
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from simulator.clock import monotonic_ns
@@ -35,7 +36,7 @@ EPOLLRDHUP: Final = select.EPOLLRDHUP
 READS: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 READS_AND_WRITES: Final = READS | select.EPOLLOUT
 
-_EVENTS_PER_WAKEUP: Final = 512
+EVENTS_PER_WAKEUP: Final = 512
 
 
 class Reactor:
@@ -50,6 +51,8 @@ class Reactor:
         now_ns: monotonic time of the present wake-up.
         watch: ``watch(fd, events)`` waits for events of a descriptor; closing it ends that.
         modify: ``modify(fd, events)`` waits for others; what is ready already is told again.
+        poll: gives the events of this wake-up; who sees to most of them by other means puts a call
+            of its own here that gives the rest.
     """
 
     __slots__ = (
@@ -61,6 +64,7 @@ class Reactor:
         "_on_event",
         "modify",
         "now_ns",
+        "poll",
         "watch",
     )
 
@@ -76,6 +80,8 @@ class Reactor:
         self.now_ns = monotonic_ns()
         self.watch = self._epoll.register
         self.modify = self._epoll.modify
+        self.poll: Callable[[], list[tuple[int, int]]]
+        self.poll = partial(self._epoll.poll, 0, EVENTS_PER_WAKEUP)
         loop.add_reader(self._epoll.fileno(), self._wake)
 
     def add(self, fd: int, events: int, callback: Callable[[int, int], None]) -> None:
@@ -91,6 +97,10 @@ class Reactor:
     def call_again(self, fd: int, events: int) -> None:
         """Call back in the next wake-up as if ``events`` had happened: somebody else's turn now."""
         self._again.append((fd, events))
+
+    def fileno(self) -> int:
+        """Its epoll descriptor."""
+        return self._epoll.fileno()
 
     def after_batch(self, call: Callable[[], None]) -> None:
         """Call this after every batch of events."""
@@ -109,7 +119,7 @@ class Reactor:
         self.now_ns = monotonic_ns()
         callbacks = self._callbacks
         on_event = self._on_event
-        events = self._epoll.poll(0, _EVENTS_PER_WAKEUP)
+        events = self.poll()
         if self._again:
             events += self._again
             self._again = []

@@ -108,6 +108,10 @@ class RelayLog:
             )
         )
 
+    def extend(self, rows: bytes) -> None:
+        """Rows of connects that have succeeded, packed by somebody else."""
+        self._dials.extend(rows)
+
     def begun(self, dialer: Dialer, t0_ns: int, fd: int) -> None:
         """A connect still on its way; `ended` completes the row."""
         self._under_way[fd] = (

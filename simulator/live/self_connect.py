@@ -31,3 +31,7 @@ class WaryDialer(KernelDialer):
             return fd
         self.reset(fd)
         return self._failed(Call.CONNECT, Ending.SELF_CONNECT)
+
+    def recipe(self) -> None:  # type: ignore[override] # as the base of all says
+        """Only we look where a connect has led."""
+        return

@@ -15,7 +15,7 @@ from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 #: What `last_active` returns for a member that has ended.
 ENDED: Final = -1
@@ -87,8 +87,13 @@ class Wheel:
         """Start to watch a member."""
         self._newcomers.append(member)
         if self._timer is None:
-            self._turned_to = monotonic_ns() // self._slot_ns
-            self._schedule()
+            self._begin()
+
+    def add_all(self, members: Iterable[int]) -> None:
+        """Start to watch several."""
+        self._newcomers.extend(members)
+        if self._timer is None:
+            self._begin()
 
     def stop(self) -> None:
         """Stop turning and forget all members."""
@@ -101,6 +106,10 @@ class Wheel:
         self._placed = 0
         self._newcomers.clear()
 
+    def _begin(self) -> None:
+        self._turned_to = monotonic_ns() // self._slot_ns
+        self._schedule()
+
     def _schedule(self) -> None:
         self._timer = self._loop.call_later(self._slot_ns / NS_PER_S, self._turn)
 
@@ -111,7 +120,7 @@ class Wheel:
         first = max(self._turned_to, until - len(self._slots))
         self._turned_to = until
         newcomers, self._newcomers = self._newcomers, []
-        for member in newcomers:
+        for member in dict.fromkeys(newcomers):  # numbers of short lives come back many times
             if member >= len(self._on_wheel):
                 self._on_wheel.extend(bytes(member + 1024 - len(self._on_wheel)))
             if not self._on_wheel[member]:

@@ -253,7 +253,7 @@ class Traffic:
             assert backend.received == script.size[UP], script
 
 
-def prove(loop_name: str, seed: int) -> tuple[RelayStatistics, Counter[str]]:
+def prove(loop_name: str, compiled: bool, seed: int) -> tuple[RelayStatistics, Counter[str]]:
     """All connections of one seed through one relay."""
     listeners = [open_listener("127.3.0.1", 0, backlog=1024) for _ in range(BACKENDS)]
     dead = socket.socket()
@@ -265,6 +265,7 @@ def prove(loop_name: str, seed: int) -> tuple[RelayStatistics, Counter[str]]:
         policy="random",
         settings=RelaySettings(retries=BACKENDS),
         seed=seed,
+        compiled=compiled,
     )
     with RelayProcess(plan) as relay:
         before = relay.ask("descriptors")
@@ -278,11 +279,13 @@ def prove(loop_name: str, seed: int) -> tuple[RelayStatistics, Counter[str]]:
     return statistics, traffic.seen
 
 
-@pytest.mark.parametrize("loop_name", LOOPS)
-def test_no_byte_is_lost_doubled_or_moved(loop_name: str) -> None:
+@pytest.mark.parametrize(
+    ("loop_name", "compiled"), [*((name, False) for name in LOOPS), ("uvloop", True)]
+)
+def test_no_byte_is_lost_doubled_or_moved(loop_name: str, compiled: bool) -> None:
     seed = int(os.environ.get("PORTCHURN_TEST_SEED", "0")) or int.from_bytes(os.urandom(4), "big")
     print(f"PORTCHURN_TEST_SEED={seed}")
-    statistics, seen = in_namespace(partial(prove, loop_name, seed))
+    statistics, seen = in_namespace(partial(prove, loop_name, compiled, seed))
     assert sum(seen.values()) == CONNECTIONS
     assert min(seen.values()) > CONNECTIONS // 20, "every kind of ending must have been there"
     assert statistics.accepted == CONNECTIONS

@@ -24,6 +24,8 @@ from tests.support.stage import BACKEND, deaf_backend, staged
 
 MS = 1_000_000
 
+pytestmark = pytest.mark.usefixtures("both_data_paths")
+
 
 async def test_a_client_that_says_nothing_and_ends_gets_its_whole_answer() -> None:
     async with staged() as stage:

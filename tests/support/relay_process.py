@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.balancing.policies.select import select_load, select_policy
 from simulator.kernel.sockets import open_listener
+from simulator.live.compiled.relay import CompiledRelay
 from simulator.live.dialer import Mode, new_dialer
 from simulator.live.ejecting import EjectingRelay
 from simulator.live.governed import GovernedRelay
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from simulator.live.care import CareSettings
 
 FRONT = "127.2.0.1"
+#: Whether the data path of plain relays is machine code, where a plan does not say.
+compiled_by_default = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,7 @@ class RelayPlan:
     descriptors: int | None = None  # limit of the process
     care: CareSettings | None = None  # what to do for backends; None = the plain relay
     key: str = ""  # what a client's key is made of
+    compiled: bool = field(default_factory=lambda: compiled_by_default)  # the plain relay only
 
 
 def build_relay(loop: asyncio.AbstractEventLoop, plan: RelayPlan) -> tuple[Relay, int]:
@@ -54,7 +58,8 @@ def build_relay(loop: asyncio.AbstractEventLoop, plan: RelayPlan) -> tuple[Relay
     policy = select_policy(plan.policy, 2, pure_random(plan.seed, "policy"))
     load = select_load(plan.policy)
     if plan.care is None:
-        relay = Relay(loop, listener, dialer, policy, load, plan.settings)
+        data_path = CompiledRelay if plan.compiled else Relay
+        relay = data_path(loop, listener, dialer, policy, load, plan.settings)
     else:
         kind = EjectingRelay if plan.care.eject_silence_ns else GovernedRelay
         relay = kind(

@@ -1,0 +1,422 @@
+"""The plain relay with its hot loop compiled: Python chooses, machine code does the rest.
+
+It is the relay of `relay.py` and keeps all that promises. What is known of a descriptor stands in
+one array instead of lists, and the events of a wake-up go to compiled code first (`machine.py`),
+which accepts, dials, reads, writes and closes as long as everything goes its plain way. What does
+not (bulk, a reader that is stuck, a reset, a connect that takes time or fails) comes to the methods
+inherited from there, on the same array, so there is one answer to each odd case.
+
+Backends and source ports are chosen by the same objects in the same order, for all clients taken in
+one wake-up together: so the same seed picks the same. Only a dial that fails is known later, when
+the others of its batch have been chosen.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+import struct
+from _socket import socket as bare_socket
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from simulator.errors import Refused
+from simulator.kernel.sockets import STREAM
+from simulator.live.compiled import machine
+from simulator.live.dialer import LOST_RACE, LOST_RACES_MAX, UserspaceDialer
+from simulator.live.pairs import BULK, CONNECTING, NOBODY
+from simulator.live.reactor import EVENTS_PER_WAKEUP
+from simulator.live.relay import Relay
+from simulator.records import DIAL_COLUMNS, Call, Ending
+
+if TYPE_CHECKING:
+    import asyncio
+    from array import array
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from simulator.balancing.load import Load
+    from simulator.balancing.policies.policy import Policy
+    from simulator.live.dialer import Dialer
+    from simulator.live.relay_log import RelaySettings
+    from simulator.ports.selection.free_list import FreePorts
+
+#: Most that is read at once before a direction counts as bulk.
+_READ_BYTES: Final = 16_384
+_ACCEPTS_PER_WAKEUP: Final = 128
+#: Rows of 64 bytes that cost nothing until their descriptor comes up.
+_DESCRIPTORS_MAX: Final = 1 << 20
+_NO_BACKEND: Final = (int(Call.PICK), int(Ending.NO_BACKEND), NOBODY)
+
+
+class _Nothing(dict[int, Any]):
+    """What waits for a descriptor: nothing, unless it was said."""
+
+    def __missing__(self, fd: int) -> bytes:
+        return b""
+
+
+class _Bare:
+    """A socket's methods on a bare descriptor, which outlives this object."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*given: object) -> Any:  # noqa: ANN401 - what the method gives
+            borrowed = bare_socket(socket.AF_INET, STREAM, 0, self._fd)
+            try:
+                return getattr(borrowed, name)(*given)
+            finally:
+                borrowed.detach()
+
+        return call
+
+
+class _BareSockets(dict[int, Any]):
+    """Stands where a dialer keeps its socket objects, and keeps none."""
+
+    def __setitem__(self, fd: int, sock: Any) -> None:  # noqa: ANN401
+        sock.detach()
+
+    def __missing__(self, fd: int) -> _Bare:
+        return _Bare(fd)
+
+    def pop(self, fd: int, *_: object) -> Any:  # noqa: ANN401
+        return _Bare(fd)
+
+
+def _name_of(address: str, port: int) -> tuple[int, int]:
+    """A struct sockaddr_in as two words."""
+    packed = struct.pack("=H", socket.AF_INET) + struct.pack(">H", port)
+    words = struct.unpack("=2q", packed + socket.inet_aton(address) + bytes(8))
+    return int(words[0]), int(words[1])
+
+
+class CompiledRelay(Relay):
+    """A plain relay in machine code; arguments are those of `Relay`.
+
+    Raises:
+        Refused: the dialer takes ports in a way that only Python can.
+    """
+
+    __slots__ = (
+        "_board",
+        "_data",
+        "_dials",
+        "_ended",
+        "_endpoints",
+        "_events",
+        "_how",
+        "_listener_fd",
+        "_names",
+        "_orders",
+        "_ports",
+        "_races",
+        "_sources",
+        "_state",
+        "_strange",
+        "_taken",
+        "_turns",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listener: socket.socket,
+        dialer: Dialer,
+        policy: Policy,
+        load: Load,
+        settings: RelaySettings,
+        t0_ns: int = 0,
+    ) -> None:
+        super().__init__(loop, listener, dialer, policy, load, settings, t0_ns)
+        recipe = dialer.recipe()
+        if recipe is None:
+            raise Refused(
+                "The compiled relay takes no permanent ports, and cannot look where a connect led; "
+                "leave balancer.compiled out."
+            )
+        dialer.sockets = _BareSockets()
+        self._ports = dialer if isinstance(dialer, UserspaceDialer) else None
+        self._turns = len(recipe.binds) > 1 and self._ports is None
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        rows = limit if 0 < limit < _DESCRIPTORS_MAX else _DESCRIPTORS_MAX
+        self._lay_out(np.zeros((rows, machine.STATE_COLUMNS), np.int64))
+        self._waiting = cast("Any", _Nothing())
+        self._board = np.zeros(machine.BOARD_PLACES, np.int64)
+        self._bytes = cast("Any", self._board[machine.UP : machine.DOWN + 1].data)
+        self._events = np.zeros(EVENTS_PER_WAKEUP * machine.EVENT_WORDS, np.uint32)
+        self._strange = np.zeros((EVENTS_PER_WAKEUP, 2), np.int64)
+        self._ended = np.zeros((EVENTS_PER_WAKEUP, 3), np.int64)
+        self._orders = np.zeros((_ACCEPTS_PER_WAKEUP, machine.ORDER_COLUMNS), np.int64)
+        self._dials = np.zeros((_ACCEPTS_PER_WAKEUP, len(DIAL_COLUMNS)), np.int64)
+        self._data = np.zeros(min(_READ_BYTES, settings.buffer_bytes), np.uint8)
+        self._taken: list[FreePorts | None] = []  # by order: the list its port is from
+        self._races: dict[int, int] = {}  # by order: ports that were somebody else's
+        self._endpoints = np.zeros((0, 2), np.int64)  # by backend
+        self._sources = np.array(
+            [_name_of(address, 0) for address in recipe.binds or ("0.0.0.0",)], np.int64
+        )
+        self._how = np.zeros(machine.HOW_PLACES, np.int64)
+        self._how[machine.BINDS] = bool(recipe.binds)
+        self._how[machine.LATE] = recipe.is_late
+        self._how[machine.RANGE] = recipe.range_option
+        self._listener_fd = listener.fileno()
+        self._reactor.poll = self._turn
+
+    def _lay_out(self, state: NDArray[np.int64]) -> None:
+        """Keep what is known of descriptors in this array, one row each."""
+        self._state = state
+        self._flags = self._column(machine.FLAGS)
+        self._peer = self._column(machine.PEER)
+        self._active_ns = self._column(machine.ACTIVE_NS)
+        self._backend = self._column(machine.BACKEND)
+        self._accepted_ns = cast("array[int]", self._column(machine.ACCEPTED_NS))
+        self._address = cast("array[int]", self._column(machine.ADDRESS))
+
+    def _column(self, number: int) -> list[int]:
+        """A column of the state as a sequence that gives and takes plain numbers."""
+        return cast("list[int]", self._state[:, number].data)
+
+    def _grow(self, fd: int) -> None:
+        """Make room for a descriptor beyond the limit that was in force at the start."""
+        room = np.zeros((fd + 1024, machine.STATE_COLUMNS), np.int64)
+        room[: len(self._state)] = self._state
+        self._lay_out(room)
+
+    # What its owner calls.
+
+    def insert(self, backend_id: int, address: str, port: int) -> None:
+        """As `Relay.insert`."""
+        super().insert(backend_id, address, port)
+        missing = backend_id + 1 - len(self._endpoints)
+        if missing > 0:
+            more = np.zeros((max(missing, 64), 2), np.int64)
+            self._endpoints = np.concatenate((self._endpoints, more))
+        self._endpoints[backend_id] = _name_of(address, port)
+
+    # A wake-up.
+
+    def _turn(self) -> list[tuple[int, int]]:
+        """Have everything plain done; the events of the rest."""
+        board = self._board
+        board[machine.EVENTS] = -1
+        while True:
+            case = machine.turn(
+                self._reactor.fileno(),
+                self._listener_fd,
+                self._reactor.now_ns,
+                board,
+                self._state,
+                self._events,
+                self._strange,
+                self._ended,
+                self._data,
+            )
+            if case == machine.THROUGH:
+                break
+            self._see_to(case)
+        count = int(board[machine.ENDED])
+        if count:
+            self._forget(count)
+        if board[machine.DUE]:
+            self._accept_due = True
+        strange = int(board[machine.STRANGE])
+        return self._strange[:strange].tolist() if strange else []
+
+    def _see_to(self, case: int) -> None:
+        """What stopped the machine goes the way of every relay."""
+        board = self._board
+        fd = int(board[machine.FD])
+        if case == machine.HELD:
+            self._hold_back(fd, self._unwritten())
+        elif case == machine.FULL:
+            self._flags[fd] |= BULK
+            self._pump(fd, self._peer[fd], int(board[machine.WHAT]))
+        elif case == machine.WRITE_FAILED:
+            self._on_write_error(fd)
+        elif case == machine.ODD_END:
+            self._end(fd)
+        else:
+            self._on_reset(fd)
+
+    def _unwritten(self) -> bytes:
+        begin, end = int(self._board[machine.BEGIN]), int(self._board[machine.END])
+        return self._data[begin:end].tobytes()
+
+    def _forget(self, count: int) -> None:
+        """Pairs have ended; their descriptors are closed, or will be after the batch."""
+        self._active -= count
+        closed = self._load.closed
+        rows = self._ended[:count].tolist()
+        for _, _, backend in rows:
+            closed(backend)
+        if self._tried:
+            for client, _, _ in rows:
+                self._tried.pop(client, None)
+        if self._board[machine.CLOSED]:
+            self._release_ports()
+
+    def _after_batch(self) -> None:
+        if not self._board[machine.CLOSED]:
+            machine.close_ended(self._board, self._ended)
+            self._release_ports()
+        super()._after_batch()
+
+    def _release_ports(self) -> None:
+        """Ports of descriptors that are closed now may be taken again."""
+        if self._ports is not None:
+            for upstream in self._ended[: int(self._board[machine.ENDED]), 1].tolist():
+                self._ports.release(upstream)
+
+    # Accepting and connecting.
+
+    def _accept(self) -> bool:
+        board = self._board
+        count = machine.accept(self._listener_fd, board, self._state, self._orders)
+        if count:
+            self._admit_all(count)
+        code = int(board[machine.ERROR])
+        if code and code != errno.EAGAIN:
+            self._on_accept_error(code)
+        return not code
+
+    def _admit_all(self, count: int) -> None:
+        clients = self._orders[:count, machine.CLIENT].tolist()
+        self._accepted += count
+        self._active += count
+        self._idle.add_all(clients)
+        self._choose(clients)
+        self._dial(count)
+
+    def _choose(self, clients: list[int]) -> None:
+        """A backend for each client, and a source address and port where that is ours to say."""
+        pick, opened, picks = self._pick, self._load.opened, self._picks
+        eligible, load = self._membership.eligible, self._load
+        chosen = []
+        for client in clients:
+            backend = pick(eligible, load, ())
+            chosen.append(backend)
+            if backend < 0:
+                self._refuse(client, _NO_BACKEND)
+                continue
+            picks[backend] += 1
+            opened(backend)
+        self._orders[: len(clients), machine.PICKED] = chosen
+        if self._turns:
+            self._orders[: len(clients), machine.SOURCE] = [
+                self._dialer.next_source(self._destination[backend]) if backend >= 0 else 0
+                for backend in chosen
+            ]
+        if self._ports is not None:
+            self._take_ports(self._ports, clients, chosen)
+
+    def _take_ports(self, dialer: UserspaceDialer, clients: list[int], chosen: list[int]) -> None:
+        """A source address and port for each client that has a backend."""
+        self._taken = [None] * len(clients)
+        for row, (client, backend) in enumerate(zip(clients, chosen, strict=True)):
+            if backend < 0:
+                continue
+            ports = dialer.list_with_ports(self._destination[backend])
+            if ports is None:
+                self._orders[row, machine.PICKED] = NOBODY
+                dialer.dial(self._destination[backend])  # fails, and says how
+                self._could_not(client, backend)
+                continue
+            self._taken[row] = ports
+            self._orders[row, machine.SOURCE] = dialer.last_source
+            self._orders[row, machine.PORT] = ports.take()
+
+    def _dial(self, count: int) -> None:
+        """Have the orders carried out."""
+        board, orders = self._board, self._orders
+        board[machine.AT] = 0
+        self._how[machine.T0_NS] = self.t0_ns
+        self._races.clear()
+        case, seen = -1, 0
+        while case != machine.THROUGH:
+            board[machine.ROWS] = 0
+            case = machine.dial(
+                count,
+                self._reactor.fileno(),
+                self._how,
+                board,
+                self._state,
+                orders,
+                self._endpoints,
+                self._sources,
+                self._dials,
+                self._data,
+            )
+            rows = int(board[machine.ROWS])
+            if rows:
+                self._dialer.count(rows)
+                self._log.extend(self._dials[:rows].tobytes())
+            behind = int(board[machine.AT])
+            if self._ports is not None:
+                self._hold_ports(self._ports, seen, behind)
+                seen = behind
+            if case == machine.FAILED:
+                self._on_failure(behind - 1)
+            elif case != machine.THROUGH:
+                self._see_to_dial(case, orders[behind - 1].tolist())
+
+    def _hold_ports(self, dialer: UserspaceDialer, first: int, behind: int) -> None:
+        for row in range(first, behind):
+            ports, upstream = self._taken[row], int(self._orders[row, machine.DIALED])
+            if ports is not None and upstream >= 0:
+                dialer.hold(upstream, ports, int(self._orders[row, machine.PORT]))
+
+    def _on_failure(self, row: int) -> None:
+        """A dial failed at once: from the next port, or toward the next backend."""
+        board, dialer = self._board, self._dialer
+        client, backend, source, port, _ = self._orders[row].tolist()
+        dialer.note(source, port, int(board[machine.CALL_NS]), int(board[machine.ENDED_NS]))
+        dialer.note_failure(Call(int(board[machine.CALL])), int(board[machine.WHAT]))
+        ports = self._taken[row] if self._ports is not None else None
+        if ports is not None and self._ports is not None:
+            ports.give_back(port)
+            if dialer.last_error in LOST_RACE and dialer.last_call != Call.SOCKET:
+                self._ports.lost_race()
+                self._races[row] = races = self._races.get(row, 0) + 1
+                if races <= LOST_RACES_MAX and len(ports):
+                    self._orders[row, machine.PORT] = ports.take()
+                    board[machine.AT] = row  # once more
+                    return
+        self._could_not(client, backend)
+
+    def _see_to_dial(self, case: int, order: list[int]) -> None:
+        """A connect that is not plain goes the way of every relay."""
+        board, dialer = self._board, self._dialer
+        client, _, source, port, upstream = order
+        if self._flags[upstream] & CONNECTING:  # its result is not in the log yet
+            dialer.count(1)
+            dialer.note(source, port, int(board[machine.CALL_NS]), int(board[machine.ENDED_NS]))
+            if case != machine.ON_ITS_WAY:
+                self._log.begun(dialer, self.t0_ns, upstream)
+        if case == machine.ON_ITS_WAY:
+            self._wait_for_connect(client, upstream, self._unwritten())
+        elif case == machine.REFUSED:
+            self._on_connect_error(upstream, int(board[machine.WHAT]), self._unwritten())
+        elif case == machine.HELD:
+            self._hold_back(upstream, self._unwritten())
+        else:
+            self._on_reset(int(board[machine.FD]))
+
+    def _could_not(self, client: int, backend: int) -> None:
+        """There is no upstream: look for another backend."""
+        dialer = self._dialer
+        self._load.closed(backend)
+        self._log.dialed(dialer, self.t0_ns, backend)
+        self._tried.setdefault(client, []).append(backend)
+        self._connect(client, b"", (dialer.last_call, dialer.last_error, backend))
