@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from simulator.engine import Engine
     from simulator.experiment import Answer, Question, Turn
+    from simulator.scenario.schema import Scenario
 
 
 class StopRequests:
@@ -126,6 +128,8 @@ def command(  # noqa: PLR0913 - one argument for each option
         raise UsageError(f"{file} has no variants, so --variant {variant} names nothing")
     if output == "markdown" and (repeat > 1 or len(asked) == 1):
         raise UsageError("--output markdown is a table of variants, each run once")
+    if engine != "model":
+        _compile_first([one.scenario for one in asked], quiet=quiet)
     stop = StopRequests()
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
@@ -159,6 +163,14 @@ def engine_for(asked: Sequence[Question]) -> str:
             click.echo(f"By the model engine, without a socket ({reason}).", err=True)
             return "model"
     return "kernel"
+
+
+def _compile_first(scenarios: list[Scenario], *, quiet: bool) -> None:
+    """Compile before the crew does, which could not say that it takes a while."""
+    if any(one.balancer.compiled for one in scenarios) and find_spec("numba"):
+        from simulator.live.compiled.cache import compile_first
+
+        compile_first(lambda line: None if quiet else click.echo(line, err=True))
 
 
 def run_on(

@@ -158,6 +158,7 @@ def _balancer_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpe
                 key=balancer_key(scenario),
                 options=policy_options(scenario),
                 care=care_settings(scenario.balancer),
+                compiled=balancer.compiled,
             ),
             descriptors=balancer.descriptors,
             loop=loop,

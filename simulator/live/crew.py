@@ -66,6 +66,9 @@ _ROLE_MODULES: Final = {
 }
 
 
+_COMPILED: Final = "simulator.live.compiled.relay"
+
+
 class _Control:
     """The blocking end of the control channel, before and beside any event loop."""
 
@@ -218,6 +221,9 @@ def _import_roles(settings: CrewSettings) -> None:
     for kind in {_module_key(spec) for spec in settings.roles}:
         importlib.import_module(_ROLE_MODULES[kind])
     import_spoken(spec.settings for spec in settings.roles)
+    relays = [one.settings for one in settings.roles if isinstance(one.settings, BalancerRole)]
+    if any(one.compiled for one in relays):
+        importlib.import_module(_COMPILED)
     if any(spec.loop == "uvloop" for spec in settings.roles):
         import uvloop  # noqa: F401
 

@@ -90,6 +90,7 @@ class BalancerRole:
     key: str = ""  # what a client's key is made of; "" = the policy looks at no client
     options: PolicyOptions = field(default_factory=PolicyOptions)
     care: CareSettings = field(default_factory=CareSettings)
+    compiled: bool = False  # the data path as machine code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

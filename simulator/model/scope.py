@@ -38,6 +38,7 @@ _KNOWN: Final = {
         *("idle_timeout", "buffer", "backlog", "descriptors", "learns_after", "health_checks"),
         *("ejection", "panic", "cap", "queue", "on_no_port", "slow_start", "retry_budget"),
         "load_age",
+        "compiled",
     },
     "clients": {"processes", "source", "timeout", "descriptors", "idle_timeout", "retry"},
     "backends.faults": {"error_rate", "slow", "slow_factor", "hanging"},

@@ -14,6 +14,7 @@ import numpy as np
 from simulator.errors import Refused
 from simulator.kernel.limits import UNLIMITED
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
+from simulator.preflight.compiled import compiled_bytes, compiled_refusals
 from simulator.preflight.drivers import driver_descriptors, driver_refusals, relay_processes
 from simulator.preflight.hops import (
     Ceiling,
@@ -155,6 +156,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         *_port_refusals(scenario),
         *driver_refusals(scenario),
         *(f"{one}: use --engine model" for one in model_only(scenario)),
+        *compiled_refusals(scenario),
     ]
     return Preflight(
         digest=plan.digest,
@@ -297,7 +299,7 @@ def _memory_bytes(
     roles: Iterable[RoleNeed],
 ) -> int:
     """Kernel memory of open and waiting connections, roles, and the mapped columns."""
-    total = CONDUCTOR_BYTES + ledger_bytes(plan)
+    total = CONDUCTOR_BYTES + ledger_bytes(plan) + compiled_bytes(scenario)
     total += sum(role.processes for role in roles) * ROLE_BYTES
     # A TIME_WAIT socket stays in the kernel's table for 60 s even where it can be taken over.
     minute = np.full(plan.connections, KERNEL_TIME_WAIT_NS, dtype=np.int64)

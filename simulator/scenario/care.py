@@ -121,6 +121,20 @@ class RetryBudget(Mapping):
     )
 
 
+def care_asked(balancer: Balancer) -> tuple[str, ...]:
+    """The keys by which a balancer is asked to look after its backends."""
+    asked = {
+        "health_checks": balancer.health_checks is not None,
+        "ejection": balancer.ejection is not None,
+        "cap": balancer.cap is not None,
+        "retry_budget": balancer.retry_budget is not None,
+        "on_no_port": balancer.on_no_port == "queue",
+        "slow_start": bool(balancer.slow_start),
+        "load_age": bool(balancer.load_age),
+    }
+    return tuple(key for key, is_asked in asked.items() if is_asked)
+
+
 def care_is_used(balancer: Balancer) -> None:
     """Refuse what was asked for and would have no effect.
 

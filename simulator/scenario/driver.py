@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from simulator.scenario.care import care_asked
 from simulator.scenario.fields import about, time_text
 
 if TYPE_CHECKING:
@@ -120,15 +121,16 @@ def _times(balancer: Balancer) -> Iterator[tuple[Where, str]]:
 def _care(balancer: Balancer) -> Iterator[tuple[Where, str]]:
     """The parts that look after backends."""
     driver, own = balancer.driver, "only driver: own can"
-    for key, given, what in (
-        ("ejection", balancer.ejection is not None, "leave backends out by our rule"),
-        ("cap", balancer.cap is not None, "bound connections with one bounded queue"),
-        ("retry_budget", balancer.retry_budget is not None, "bound retries by a budget"),
-        ("on_no_port", balancer.on_no_port == "queue", "let clients wait for a source port"),
-        ("load_age", bool(balancer.load_age), "compare counts that are old"),
-        ("descriptors", balancer.descriptors is not None, "be made to run out of descriptors"),
+    asked = care_asked(balancer) + ("descriptors",) * (balancer.descriptors is not None)
+    for key, what in (
+        ("ejection", "leave backends out by our rule"),
+        ("cap", "bound connections with one bounded queue"),
+        ("retry_budget", "bound retries by a budget"),
+        ("on_no_port", "let clients wait for a source port"),
+        ("load_age", "compare counts that are old"),
+        ("descriptors", "be made to run out of descriptors"),
     ):
-        if given:
+        if key in asked:
             yield key, f"is not there with {driver}; {own} {what}"
     if balancer.slow_start and driver == "nginx":
         yield "slow_start", "is not there with nginx as Debian has it"

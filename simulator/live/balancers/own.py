@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from simulator.live.settings import BalancerRole
 
 
+def data_path(settings: BalancerRole) -> type[Relay]:
+    """The plain relay, or the one whose hot loop is compiled (importing it compiles it)."""
+    if not settings.compiled:
+        return Relay
+    from simulator.live.compiled.relay import CompiledRelay
+
+    return CompiledRelay
+
+
 def build_relay(loop: asyncio.AbstractEventLoop, settings: BalancerRole, index: int) -> Relay:
     """The relay of one worker: a plain one unless the scenario asks for more.
 
@@ -47,7 +56,7 @@ def build_relay(loop: asyncio.AbstractEventLoop, settings: BalancerRole, index: 
     )
     dialer = source_dialer(settings.source, "balancer-ports", index)
     if not (settings.key or settings.care.is_needed or settings.policy == "peak-ewma"):
-        return Relay(loop, listener, dialer, policy, load, relay)
+        return data_path(settings)(loop, listener, dialer, policy, load, relay)
     kind = EjectingRelay if settings.care.eject_silence_ns else GovernedRelay
     return kind(
         loop,

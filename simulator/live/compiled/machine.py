@@ -33,6 +33,7 @@ from simulator.kernel.sockets import (
     IP_LOCAL_PORT_RANGE,
     STREAM,
 )
+from simulator.live.compiled.cache import keep_compiled_code
 from simulator.live.pairs import (
     CONNECTING,
     EOF,
@@ -146,6 +147,8 @@ _ACCEPT_FLAGS: Final = int(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 _int = types.int32
 _long = types.intp  # also addresses: numba gives those of arrays as numbers
 
+_KEEPS: Final = keep_compiled_code()
+
 
 def _libc(name: str, result: types.Type, *arguments: types.Type) -> Callable[..., int]:
     """A function of libc, found by its name where the code runs."""
@@ -172,31 +175,31 @@ _clock_gettime = _libc("clock_gettime", _int, _int, _long)
 _errno_location = _libc("__errno_location", types.CPointer(_int))  # type: ignore[no-untyped-call]
 
 
-@njit(_long(), cache=True)
+@njit(_long(), cache=_KEEPS)
 def _errno() -> int:
     return int(carray(_errno_location(), 1)[0])  # type: ignore[call-overload]
 
 
-@njit(_long(_row), cache=True)
+@njit(_long(_row), cache=_KEEPS)
 def _now_ns(board: Row) -> int:
     _clock_gettime(_CLOCK_MONOTONIC, board.ctypes.data + 8 * _TIME)
     return int(board[_TIME] * 1_000_000_000 + board[_TIME + 1])
 
 
-@njit(types.void(_long, _long, _row), cache=True)
+@njit(types.void(_long, _long, _row), cache=_KEEPS)
 def _watch(epoll: int, fd: int, board: Row) -> None:
     board[_EVENT] = fd << 32 | _READS
     board[_EVENT + 1] = 0
     _epoll_ctl(epoll, _ADD, fd, board.ctypes.data + 8 * _EVENT)
 
 
-@njit(_long(_long, _long, _long, _long, _row), cache=True)
+@njit(_long(_long, _long, _long, _long, _row), cache=_KEEPS)
 def _set_option(fd: int, level: int, option: int, value: int, board: Row) -> int:
     board[_NUMBER] = value
     return int(_setsockopt(fd, level, option, board.ctypes.data + 8 * _NUMBER, 4))
 
 
-@njit(types.void(_row, _rows), cache=True)
+@njit(types.void(_row, _rows), cache=_KEEPS)
 def close_ended(board: Row, ended: Rows) -> None:
     """Close the descriptors of `ended`, once."""
     if not board[CLOSED]:
@@ -206,7 +209,7 @@ def close_ended(board: Row, ended: Rows) -> None:
         board[CLOSED] = 1
 
 
-@njit(_long(_long, _long, _row, _rows, _rows), cache=True)
+@njit(_long(_long, _long, _row, _rows, _rows), cache=_KEEPS)
 def _pass_end(fd: int, peer: int, board: Row, state: Rows, ended: Rows) -> int:
     """One side sends no more: tell the other, or end both if that was the second."""
     state[fd, FLAGS] |= EOF
@@ -226,7 +229,7 @@ def _pass_end(fd: int, peer: int, board: Row, state: Rows, ended: Rows) -> int:
     return THROUGH
 
 
-@njit(_long(_long, _long, _long, _row, _rows, _rows, _bytes), cache=True)
+@njit(_long(_long, _long, _long, _row, _rows, _rows, _bytes), cache=_KEEPS)
 def _move(fd: int, peer: int, what: int, board: Row, state: Rows, ended: Rows, data: Bytes) -> int:
     """Read one side until the kernel has no more, and write it to the other."""
     start = data.ctypes.data
@@ -260,7 +263,7 @@ def _move(fd: int, peer: int, what: int, board: Row, state: Rows, ended: Rows, d
             return THROUGH
 
 
-@njit(_long(_long, _long, _long, _row, _rows, _words, _rows, _rows, _bytes), cache=True)
+@njit(_long(_long, _long, _long, _row, _rows, _words, _rows, _rows, _bytes), cache=_KEEPS)
 def turn(  # noqa: PLR0913, PLR0917 - arrays cross over one by one
     epoll: int,
     listener: int,
@@ -316,7 +319,7 @@ def turn(  # noqa: PLR0913, PLR0917 - arrays cross over one by one
     return stopped
 
 
-@njit(_long(_long), cache=True)
+@njit(_long(_long), cache=_KEEPS)
 def _address(name: int) -> int:
     """The first 8 bytes of a struct sockaddr_in as address and port, address first."""
     swapped = 0
@@ -325,7 +328,7 @@ def _address(name: int) -> int:
     return swapped
 
 
-@njit(_long(_long, _row, _rows, _rows), cache=True)
+@njit(_long(_long, _row, _rows, _rows), cache=_KEEPS)
 def accept(listener: int, board: Row, state: Rows, orders: Rows) -> int:
     """Take clients from the listener, as many as there are orders; ERROR says why no more.
 
@@ -355,7 +358,7 @@ def accept(listener: int, board: Row, state: Rows, orders: Rows) -> int:
     return count
 
 
-@njit(_long(_row, _row, _row, _long, _rows, _rows), cache=True)
+@njit(_long(_row, _row, _row, _long, _rows, _rows), cache=_KEEPS)
 def _open(order: Row, how: Row, board: Row, capacity: int, endpoints: Rows, sources: Rows) -> int:
     """A socket that connects; or -1, and the board says what failed."""
     board[CALL_NS] = 0
@@ -395,7 +398,7 @@ def _open(order: Row, how: Row, board: Row, capacity: int, endpoints: Rows, sour
     return fd
 
 
-@njit(_long(_row, _long, _row, _row, _rows, _rows, _bytes), cache=True)
+@njit(_long(_row, _long, _row, _row, _rows, _rows, _bytes), cache=_KEEPS)
 def _first_write(
     order: Row, epoll: int, how: Row, board: Row, state: Rows, dials: Rows, data: Bytes
 ) -> int:
@@ -435,7 +438,7 @@ def _first_write(
     return THROUGH
 
 
-@njit(_long(_long, _long, _row, _row, _rows, _rows, _rows, _rows, _rows, _bytes), cache=True)
+@njit(_long(_long, _long, _row, _row, _rows, _rows, _rows, _rows, _rows, _bytes), cache=_KEEPS)
 def dial(  # noqa: PLR0913, PLR0917
     count: int,
     epoll: int,
