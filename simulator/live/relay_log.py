@@ -108,7 +108,7 @@ class RelayLog:
             )
         )
 
-    def extend(self, rows: bytes) -> None:
+    def extend(self, rows: bytes | memoryview) -> None:
         """Rows of connects that have succeeded, packed by somebody else."""
         self._dials.extend(rows)
 

@@ -103,8 +103,7 @@ ORDER_COLUMNS: Final = 5
 BINDS: Final = 0  # whether bind() is called at all
 LATE: Final = 1  # IP_BIND_ADDRESS_NO_PORT
 RANGE: Final = 2  # IP_LOCAL_PORT_RANGE, 0 for none
-T0_NS: Final = 3  # moments in `dials` count from here
-HOW_PLACES: Final = 4
+HOW_PLACES: Final = 3
 
 # Why a function returned. Of a turn:
 THROUGH: Final = 0
@@ -398,9 +397,9 @@ def _open(order: Row, how: Row, board: Row, capacity: int, endpoints: Rows, sour
     return fd
 
 
-@njit(_long(_row, _long, _row, _row, _rows, _rows, _bytes), cache=_KEEPS)
+@njit(_long(_row, _long, _long, _row, _rows, _rows, _bytes), cache=_KEEPS)
 def _first_write(
-    order: Row, epoll: int, how: Row, board: Row, state: Rows, dials: Rows, data: Bytes
+    order: Row, epoll: int, t0_ns: int, board: Row, state: Rows, dials: Rows, data: Bytes
 ) -> int:
     """Write what the client has sent; the answer tells whether the connect is through."""
     client, upstream = order[CLIENT], order[DIALED]
@@ -423,7 +422,7 @@ def _first_write(
         return ON_ITS_WAY if board[WHAT] == _EAGAIN else REFUSED
     row = dials[board[ROWS]]
     board[ROWS] += 1
-    row[0], row[1] = board[ENDED_NS] - how[T0_NS], board[CALL_NS]
+    row[0], row[1] = board[ENDED_NS] - t0_ns, board[CALL_NS]
     row[2], row[3], row[4] = order[PICKED], order[SOURCE], order[PORT]
     row[5], row[6] = 0, _CONNECT_CALL
     state[upstream, FLAGS] = LIVE | UPSTREAM
@@ -438,10 +437,13 @@ def _first_write(
     return THROUGH
 
 
-@njit(_long(_long, _long, _row, _row, _rows, _rows, _rows, _rows, _rows, _bytes), cache=_KEEPS)
+@njit(
+    _long(_long, _long, _long, _row, _row, _rows, _rows, _rows, _rows, _rows, _bytes), cache=_KEEPS
+)
 def dial(  # noqa: PLR0913, PLR0917
     count: int,
     epoll: int,
+    t0_ns: int,
     how: Row,
     board: Row,
     state: Rows,
@@ -456,7 +458,8 @@ def dial(  # noqa: PLR0913, PLR0917
     Args:
         count: orders there are.
         epoll: descriptor.
-        how: places below; how a source port is taken, and when time began.
+        t0_ns: moments in `dials` count from here.
+        how: places above; how a source port is taken.
         board: AT is the order to begin with.
         state: of all descriptors.
         orders: what to do; DIALED is set.
@@ -485,5 +488,5 @@ def dial(  # noqa: PLR0913, PLR0917
         state[client, PEER] = upstream
         state[upstream, BACKEND] = order[PICKED]
         state[upstream, ACTIVE_NS] = board[ENDED_NS]
-        stopped = _first_write(order, epoll, how, board, state, dials, data)
+        stopped = _first_write(order, epoll, t0_ns, board, state, dials, data)
     return stopped
