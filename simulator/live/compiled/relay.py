@@ -1,7 +1,7 @@
 """The plain relay with its hot loop compiled: Python chooses, machine code does the rest.
 
 It is the relay of `relay.py` and keeps all that promises. What is known of a descriptor stands in
-one array instead of lists, and the events of a wake-up go to compiled code first (`machine.py`),
+one array instead of lists, and the events of a wake-up go to compiled code first (`layout.py`),
 which accepts, dials, reads, writes and closes as long as everything goes its plain way. What does
 not (bulk, a reader that is stuck, a reset, a connect that takes time or fails) comes to the methods
 inherited from there, on the same array, so there is one answer to each odd case.
@@ -14,18 +14,14 @@ the others of its batch have been chosen.
 from __future__ import annotations
 
 import errno
-import os
 import resource
-import socket
-import struct
-from _socket import socket as bare_socket
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from simulator.errors import Refused
-from simulator.kernel.sockets import STREAM
-from simulator.live.compiled import machine
+from simulator.live.compiled import dialing, layout, machine
+from simulator.live.compiled.bare import BareSockets, Nothing, name_of
 from simulator.live.dialer import LOST_RACE, LOST_RACES_MAX, UserspaceDialer
 from simulator.live.pairs import BULK, CONNECTING, NOBODY
 from simulator.live.reactor import EVENTS_PER_WAKEUP
@@ -34,8 +30,8 @@ from simulator.records import DIAL_COLUMNS, Call, Ending
 
 if TYPE_CHECKING:
     import asyncio
+    import socket
     from array import array
-    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -52,66 +48,17 @@ _ACCEPTS_PER_WAKEUP: Final = 128
 _DESCRIPTORS_MAX: Final = 1 << 20
 _DIAL_BYTES: Final = 8 * len(DIAL_COLUMNS)
 # Names of this file are quicker to look up than those of another, and these are for each wake-up.
-_turn, _accept, _dial = machine.turn, machine.accept, machine.dial
-_THROUGH: Final = machine.THROUGH
-_EVENTS: Final = machine.EVENTS
-_AT: Final = machine.AT
-_STRANGE: Final = machine.STRANGE
-_ENDED: Final = machine.ENDED
-_CLOSED: Final = machine.CLOSED
-_DUE: Final = machine.DUE
-_ERROR: Final = machine.ERROR
-_ROWS: Final = machine.ROWS
+_turn, _accept, _dial = machine.turn, machine.accept, dialing.dial
+_THROUGH: Final = layout.THROUGH
+_EVENTS: Final = layout.EVENTS
+_AT: Final = layout.AT
+_STRANGE: Final = layout.STRANGE
+_ENDED: Final = layout.ENDED
+_CLOSED: Final = layout.CLOSED
+_DUE: Final = layout.DUE
+_ERROR: Final = layout.ERROR
+_ROWS: Final = layout.ROWS
 _NO_BACKEND: Final = (int(Call.PICK), int(Ending.NO_BACKEND), NOBODY)
-
-
-class _Nothing(dict[int, Any]):
-    """What waits for a descriptor: nothing, unless it was said."""
-
-    def __missing__(self, fd: int) -> bytes:
-        return b""
-
-
-class _Bare:
-    """A socket's methods on a bare descriptor, which outlives this object."""
-
-    __slots__ = ("_fd",)
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*given: object) -> Any:  # noqa: ANN401 - what the method gives
-            borrowed = bare_socket(socket.AF_INET, STREAM, 0, self._fd)
-            try:
-                return getattr(borrowed, name)(*given)
-            finally:
-                borrowed.detach()
-
-        return call
-
-
-class _BareSockets(dict[int, Any]):
-    """Stands where a dialer keeps its socket objects, and keeps none."""
-
-    def __setitem__(self, fd: int, sock: Any) -> None:  # noqa: ANN401
-        sock.detach()
-
-    def __missing__(self, fd: int) -> _Bare:
-        return _Bare(fd)
-
-    def pop(self, fd: int, *_: object) -> Any:  # noqa: ANN401
-        return _Bare(fd)
-
-
-def _name_of(address: str, port: int) -> tuple[int, int]:
-    """A struct sockaddr_in as two words."""
-    packed = struct.pack("=H", socket.AF_INET) + struct.pack(">H", port)
-    words = struct.unpack("=2q", packed + socket.inet_aton(address) + bytes(8))
-    return int(words[0]), int(words[1])
 
 
 class CompiledRelay(Relay):
@@ -163,23 +110,23 @@ class CompiledRelay(Relay):
                 "The compiled relay takes no permanent ports, and cannot look where a connect led; "
                 "leave balancer.compiled out."
             )
-        dialer.sockets = _BareSockets()
+        dialer.sockets = BareSockets()
         self._ports = dialer if isinstance(dialer, UserspaceDialer) else None
         self._turns = len(recipe.binds) > 1 and self._ports is None
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         rows = limit if 0 < limit < _DESCRIPTORS_MAX else _DESCRIPTORS_MAX
-        self._lay_out(np.zeros((rows, machine.STATE_COLUMNS), np.int64))
-        self._waiting = cast("Any", _Nothing())
-        self._board = np.zeros(machine.BOARD_PLACES, np.int64)
+        self._lay_out(np.zeros((rows, layout.STATE_COLUMNS), np.int64))
+        self._waiting = cast("Any", Nothing())
+        self._board = np.zeros(layout.BOARD_PLACES, np.int64)
         self._told = self._board.data  # the same, and a fifth of the time to look at a number
-        self._bytes = cast("Any", self._board[machine.UP : machine.DOWN + 1].data)
-        self._events = np.zeros(EVENTS_PER_WAKEUP * machine.EVENT_WORDS, np.uint32)
+        self._bytes = cast("Any", self._board[layout.UP : layout.DOWN + 1].data)
+        self._events = np.zeros(EVENTS_PER_WAKEUP * layout.EVENT_WORDS, np.uint32)
         self._strange = np.zeros((EVENTS_PER_WAKEUP, 2), np.int64)
         self._ended = np.zeros((EVENTS_PER_WAKEUP, 3), np.int64)
         self._ended_backend = self._ended[:, 2].data
-        self._orders = np.zeros((_ACCEPTS_PER_WAKEUP, machine.ORDER_COLUMNS), np.int64)
-        self._client_of = self._orders[:, machine.CLIENT].data
-        self._picked = self._orders[:, machine.PICKED].data
+        self._orders = np.zeros((_ACCEPTS_PER_WAKEUP, layout.ORDER_COLUMNS), np.int64)
+        self._client_of = self._orders[:, layout.CLIENT].data
+        self._picked = self._orders[:, layout.PICKED].data
         self._dials = np.zeros((_ACCEPTS_PER_WAKEUP, len(DIAL_COLUMNS)), np.int64)
         self._dial_bytes = self._dials.data.cast("B")
         self._data = np.zeros(min(_READ_BYTES, settings.buffer_bytes), np.uint8)
@@ -187,12 +134,12 @@ class CompiledRelay(Relay):
         self._races: dict[int, int] = {}  # by order: ports that were somebody else's
         self._endpoints = np.zeros((0, 2), np.int64)  # by backend
         self._sources = np.array(
-            [_name_of(address, 0) for address in recipe.binds or ("0.0.0.0",)], np.int64
+            [name_of(address, 0) for address in recipe.binds or ("0.0.0.0",)], np.int64
         )
-        self._how = np.zeros(machine.HOW_PLACES, np.int64)
-        self._how[machine.BINDS] = bool(recipe.binds)
-        self._how[machine.LATE] = recipe.is_late
-        self._how[machine.RANGE] = recipe.range_option
+        self._how = np.zeros(layout.HOW_PLACES, np.int64)
+        self._how[layout.BINDS] = bool(recipe.binds)
+        self._how[layout.LATE] = recipe.is_late
+        self._how[layout.RANGE] = recipe.range_option
         self._listener_fd = listener.fileno()
         self._epoll = self._reactor.fileno()
         self._reactor.poll = self._turn
@@ -200,12 +147,12 @@ class CompiledRelay(Relay):
     def _lay_out(self, state: NDArray[np.int64]) -> None:
         """Keep what is known of descriptors in this array, one row each."""
         self._state = state
-        self._flags = self._column(machine.FLAGS)
-        self._peer = self._column(machine.PEER)
-        self._active_ns = self._column(machine.ACTIVE_NS)
-        self._backend = self._column(machine.BACKEND)
-        self._accepted_ns = cast("array[int]", self._column(machine.ACCEPTED_NS))
-        self._address = cast("array[int]", self._column(machine.ADDRESS))
+        self._flags = self._column(layout.FLAGS)
+        self._peer = self._column(layout.PEER)
+        self._active_ns = self._column(layout.ACTIVE_NS)
+        self._backend = self._column(layout.BACKEND)
+        self._accepted_ns = cast("array[int]", self._column(layout.ACCEPTED_NS))
+        self._address = cast("array[int]", self._column(layout.ADDRESS))
 
     def _column(self, number: int) -> list[int]:
         """A column of the state as a sequence that gives and takes plain numbers."""
@@ -213,7 +160,7 @@ class CompiledRelay(Relay):
 
     def _grow(self, fd: int) -> None:
         """Make room for a descriptor beyond the limit that was in force at the start."""
-        room = np.zeros((fd + 1024, machine.STATE_COLUMNS), np.int64)
+        room = np.zeros((fd + 1024, layout.STATE_COLUMNS), np.int64)
         room[: len(self._state)] = self._state
         self._lay_out(room)
 
@@ -226,7 +173,7 @@ class CompiledRelay(Relay):
         if missing > 0:
             more = np.zeros((max(missing, 64), 2), np.int64)
             self._endpoints = np.concatenate((self._endpoints, more))
-        self._endpoints[backend_id] = _name_of(address, port)
+        self._endpoints[backend_id] = name_of(address, port)
 
     # A wake-up.
 
@@ -259,21 +206,21 @@ class CompiledRelay(Relay):
 
     def _see_to(self, case: int) -> None:
         """What stopped the machine goes the way of every relay."""
-        fd = self._told[machine.FD]
-        if case == machine.HELD:
+        fd = self._told[layout.FD]
+        if case == layout.HELD:
             self._hold_back(fd, self._unwritten())
-        elif case == machine.FULL:
+        elif case == layout.FULL:
             self._flags[fd] |= BULK
-            self._pump(fd, self._peer[fd], self._told[machine.WHAT])
-        elif case == machine.WRITE_FAILED:
+            self._pump(fd, self._peer[fd], self._told[layout.WHAT])
+        elif case == layout.WRITE_FAILED:
             self._on_write_error(fd)
-        elif case == machine.ODD_END:
+        elif case == layout.ODD_END:
             self._end(fd)
         else:
             self._on_reset(fd)
 
     def _unwritten(self) -> bytes:
-        begin, end = self._told[machine.BEGIN], self._told[machine.END]
+        begin, end = self._told[layout.BEGIN], self._told[layout.END]
         return self._data[begin:end].tobytes()
 
     def _forget(self, count: int) -> None:
@@ -332,7 +279,7 @@ class CompiledRelay(Relay):
             picks[backend] += 1
             opened(backend)
         if self._turns:
-            self._orders[: len(clients), machine.SOURCE] = [
+            self._orders[: len(clients), layout.SOURCE] = [
                 self._dialer.next_source(self._destination[backend]) if backend >= 0 else 0
                 for backend in chosen[: len(clients)]
             ]
@@ -348,13 +295,13 @@ class CompiledRelay(Relay):
                 continue
             ports = dialer.list_with_ports(self._destination[backend])
             if ports is None:
-                self._orders[row, machine.PICKED] = NOBODY
+                self._orders[row, layout.PICKED] = NOBODY
                 dialer.dial(self._destination[backend])  # fails, and says how
                 self._could_not(client, backend)
                 continue
             self._taken[row] = ports
-            self._orders[row, machine.SOURCE] = dialer.last_source
-            self._orders[row, machine.PORT] = ports.take()
+            self._orders[row, layout.SOURCE] = dialer.last_source
+            self._orders[row, layout.PORT] = ports.take()
 
     def _dial(self, count: int) -> None:
         """Have the orders carried out."""
@@ -385,23 +332,23 @@ class CompiledRelay(Relay):
             if self._ports is not None:
                 self._hold_ports(self._ports, seen, behind)
                 seen = behind
-            if case == machine.FAILED:
+            if case == layout.FAILED:
                 self._on_failure(behind - 1)
             elif case != _THROUGH:
                 self._see_to_dial(case, self._orders[behind - 1].tolist())
 
     def _hold_ports(self, dialer: UserspaceDialer, first: int, behind: int) -> None:
         for row in range(first, behind):
-            ports, upstream = self._taken[row], int(self._orders[row, machine.DIALED])
+            ports, upstream = self._taken[row], int(self._orders[row, layout.DIALED])
             if ports is not None and upstream >= 0:
-                dialer.hold(upstream, ports, int(self._orders[row, machine.PORT]))
+                dialer.hold(upstream, ports, int(self._orders[row, layout.PORT]))
 
     def _on_failure(self, row: int) -> None:
         """A dial failed at once: from the next port, or toward the next backend."""
         dialer = self._dialer
         client, backend, source, port, _ = self._orders[row].tolist()
-        dialer.note(source, port, self._told[machine.CALL_NS], self._told[machine.ENDED_NS])
-        dialer.note_failure(Call(self._told[machine.CALL]), self._told[machine.WHAT])
+        dialer.note(source, port, self._told[layout.CALL_NS], self._told[layout.ENDED_NS])
+        dialer.note_failure(Call(self._told[layout.CALL]), self._told[layout.WHAT])
         ports = self._taken[row] if self._ports is not None else None
         if ports is not None and self._ports is not None:
             ports.give_back(port)
@@ -409,8 +356,8 @@ class CompiledRelay(Relay):
                 self._ports.lost_race()
                 self._races[row] = races = self._races.get(row, 0) + 1
                 if races <= LOST_RACES_MAX and len(ports):
-                    self._orders[row, machine.PORT] = ports.take()
-                    self._told[machine.AT] = row  # once more
+                    self._orders[row, layout.PORT] = ports.take()
+                    self._told[layout.AT] = row  # once more
                     return
         self._could_not(client, backend)
 
@@ -420,17 +367,17 @@ class CompiledRelay(Relay):
         client, _, source, port, upstream = order
         if self._flags[upstream] & CONNECTING:  # its result is not in the log yet
             dialer.count(1)
-            dialer.note(source, port, self._told[machine.CALL_NS], self._told[machine.ENDED_NS])
-            if case != machine.ON_ITS_WAY:
+            dialer.note(source, port, self._told[layout.CALL_NS], self._told[layout.ENDED_NS])
+            if case != layout.ON_ITS_WAY:
                 self._log.begun(dialer, self.t0_ns, upstream)
-        if case == machine.ON_ITS_WAY:
+        if case == layout.ON_ITS_WAY:
             self._wait_for_connect(client, upstream, self._unwritten())
-        elif case == machine.REFUSED:
-            self._on_connect_error(upstream, self._told[machine.WHAT], self._unwritten())
-        elif case == machine.HELD:
+        elif case == layout.REFUSED:
+            self._on_connect_error(upstream, self._told[layout.WHAT], self._unwritten())
+        elif case == layout.HELD:
             self._hold_back(upstream, self._unwritten())
         else:
-            self._on_reset(self._told[machine.FD])
+            self._on_reset(self._told[layout.FD])
 
     def _could_not(self, client: int, backend: int) -> None:
         """There is no upstream: look for another backend."""

@@ -35,7 +35,7 @@ def test_what_is_compiled_first_is_loaded_later_and_said_once(home: Path) -> Non
     cache.compile_first(said.append)
     cache.compile_first(said.append)
     (line,) = said
-    assert str(home / "portchurn" / "numba") in line
+    assert str(home / "portchurn") in line
     command = [sys.executable, "-c", LOADED]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert loaded.stdout.split() == ["1", "0"]
@@ -43,7 +43,8 @@ def test_what_is_compiled_first_is_loaded_later_and_said_once(home: Path) -> Non
 
 def test_the_folder_is_the_users_alone(home: Path) -> None:
     folder = cache.cache_folder()
-    assert folder == home / "portchurn" / "numba"
+    assert folder is not None
+    assert folder.parent == home / "portchurn"
     assert folder.stat().st_mode & 0o077 == 0
     assert folder.stat().st_uid == os.getuid()
 
@@ -52,7 +53,9 @@ def test_the_folder_of_all_of_numba_is_taken_where_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "mine"))
-    assert cache.cache_folder() == tmp_path / "mine"
+    folder = cache.cache_folder()
+    assert folder is not None
+    assert folder.is_relative_to(tmp_path / "mine")
 
 
 def test_without_a_folder_it_is_said_that_every_start_compiles(

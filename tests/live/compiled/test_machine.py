@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from simulator.kernel.sockets import open_listener
-from simulator.live.compiled import machine
+from simulator.live.compiled import layout, machine
 from simulator.live.pairs import LIVE, NOBODY, PROMPT, UPSTREAM
 from simulator.live.reactor import READS
 
@@ -22,12 +22,12 @@ class Workbench:
     """All arrays, an epoll, and pairs of connected sockets."""
 
     def __init__(self, rows: int = 1024) -> None:
-        self.board = np.zeros(machine.BOARD_PLACES, np.int64)
-        self.state = np.zeros((rows, machine.STATE_COLUMNS), np.int64)
-        self.events = np.zeros(16 * machine.EVENT_WORDS, np.uint32)
+        self.board = np.zeros(layout.BOARD_PLACES, np.int64)
+        self.state = np.zeros((rows, layout.STATE_COLUMNS), np.int64)
+        self.events = np.zeros(16 * layout.EVENT_WORDS, np.uint32)
         self.strange = np.zeros((16, 2), np.int64)
         self.ended = np.zeros((16, 3), np.int64)
-        self.orders = np.zeros((8, machine.ORDER_COLUMNS), np.int64)
+        self.orders = np.zeros((8, layout.ORDER_COLUMNS), np.int64)
         self.data = np.zeros(64, np.uint8)
         self.epoll = select.epoll()
 
@@ -36,15 +36,15 @@ class Workbench:
         (client, near), (far, backend) = _connected(), _connected()
         for one, other, flags in ((near, far, LIVE | PROMPT), (far, near, LIVE | UPSTREAM)):
             one.setblocking(False)
-            self.state[one.fileno(), machine.FLAGS] = flags
-            self.state[one.fileno(), machine.PEER] = other.fileno()
+            self.state[one.fileno(), layout.FLAGS] = flags
+            self.state[one.fileno(), layout.PEER] = other.fileno()
             self.epoll.register(one.fileno(), READS)
-        self.state[far.fileno(), machine.BACKEND] = 3
+        self.state[far.fileno(), layout.BACKEND] = 3
         return client, backend, near.detach(), far.detach()
 
     def turn(self, listener: int = NOBODY) -> int:
         """One turn from its beginning."""
-        self.board[machine.EVENTS] = -1
+        self.board[layout.EVENTS] = -1
         return self.go_on(listener)
 
     def go_on(self, listener: int = NOBODY) -> int:
@@ -77,22 +77,22 @@ def test_bytes_go_over_and_the_end_is_passed_on_and_both_are_closed() -> None:
     client, backend, near, far = bench.pair()
     with client, backend:
         client.sendall(b"question")
-        assert bench.turn() == machine.THROUGH
+        assert bench.turn() == layout.THROUGH
         assert backend.recv(100) == b"question"
         backend.sendall(b"the answer")
-        assert bench.turn() == machine.THROUGH
+        assert bench.turn() == layout.THROUGH
         assert client.recv(100) == b"the answer"
-        assert bench.board[machine.UP] == 8
-        assert bench.board[machine.DOWN] == 10
-        assert bench.state[near, machine.ACTIVE_NS] == 12_345
+        assert bench.board[layout.UP] == 8
+        assert bench.board[layout.DOWN] == 10
+        assert bench.state[near, layout.ACTIVE_NS] == 12_345
         client.close()
-        assert bench.turn() == machine.THROUGH
+        assert bench.turn() == layout.THROUGH
         assert backend.recv(100) == b""
-        assert bench.board[machine.ENDED] == 0, "the other direction may go on"
+        assert bench.board[layout.ENDED] == 0, "the other direction may go on"
         backend.close()
-        assert bench.turn() == machine.THROUGH
-        assert bench.ended[: bench.board[machine.ENDED]].tolist() == [[near, far, 3]]
-        assert bench.board[machine.CLOSED]
+        assert bench.turn() == layout.THROUGH
+        assert bench.ended[: bench.board[layout.ENDED]].tolist() == [[near, far, 3]]
+        assert bench.board[layout.CLOSED]
     for fd in (near, far):
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(fd)
@@ -104,10 +104,10 @@ def test_what_stops_a_turn_leaves_the_rest_of_it_for_later() -> None:
     first[0].sendall(bytes(64))  # as much as is read at once: bulk
     second[0].sendall(b"short")
     cases = [bench.turn()]
-    while cases[-1] != machine.THROUGH:
+    while cases[-1] != layout.THROUGH:
         cases.append(bench.go_on())
-    assert sorted(cases) == [machine.THROUGH, machine.FULL]
-    assert bench.board[machine.FD] == first[2]
+    assert sorted(cases) == [layout.THROUGH, layout.FULL]
+    assert bench.board[layout.FD] == first[2]
     assert first[1].recv(100) == bytes(64)
     assert second[1].recv(100) == b"short"
     for client, backend, near, far in (first, second):
@@ -128,12 +128,10 @@ def test_what_it_does_not_know_is_left_to_others_and_nothing_is_closed_meanwhile
         os.write(write_end, b"x")
         client.close()
         backend.close()
-        assert bench.turn(listener.fileno()) == machine.THROUGH
-        assert bench.strange[: bench.board[machine.STRANGE]].tolist() == [
-            [read_end, select.EPOLLIN]
-        ]
-        assert bench.board[machine.DUE]
-        assert bench.board[machine.ENDED] == 1
+        assert bench.turn(listener.fileno()) == layout.THROUGH
+        assert bench.strange[: bench.board[layout.STRANGE]].tolist() == [[read_end, select.EPOLLIN]]
+        assert bench.board[layout.DUE]
+        assert bench.board[layout.ENDED] == 1
         os.fstat(near)  # still open, for what is strange may open others
         machine.close_ended(bench.board, bench.ended)
         machine.close_ended(bench.board, bench.ended)  # once is enough
@@ -149,11 +147,11 @@ def test_clients_are_accepted_with_their_addresses_until_there_are_no_more() -> 
         clients = [socket.create_connection(listener.getsockname()) for _ in range(3)]
         count = machine.accept(listener.fileno(), bench.board, bench.state, bench.orders)
         assert count == 3
-        assert bench.board[machine.ERROR] == errno.EAGAIN
+        assert bench.board[layout.ERROR] == errno.EAGAIN
         for client, order in zip(clients, bench.orders[:count], strict=False):
-            fd = int(order[machine.CLIENT])
+            fd = int(order[layout.CLIENT])
             host, port = client.getsockname()
-            number, seen = divmod(int(bench.state[fd, machine.ADDRESS]), 1 << 16)
+            number, seen = divmod(int(bench.state[fd, layout.ADDRESS]), 1 << 16)
             assert (str(IPv4Address(number)), seen) == (host, port)
             assert not os.get_blocking(fd)
             assert not os.get_inheritable(fd)
@@ -167,4 +165,4 @@ def test_a_descriptor_without_a_row_counts_as_one_too_many() -> None:
         with socket.create_connection(listener.getsockname()) as client:
             assert machine.accept(listener.fileno(), bench.board, bench.state, bench.orders) == 0
             assert client.recv(1) == b""
-        assert bench.board[machine.ERROR] == errno.EMFILE
+        assert bench.board[layout.ERROR] == errno.EMFILE

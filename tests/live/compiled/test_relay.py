@@ -17,11 +17,10 @@ import pytest
 from simulator.errors import Refused
 from simulator.live.compiled.relay import CompiledRelay
 from simulator.live.dialer import LOST_RACES_MAX, Mode
-from simulator.live.relay import Relay
 from simulator.ports.range import PortRange
 from simulator.records import Call, Ending
 from tests.support.namespace import in_namespace
-from tests.support.stage import BACKEND, staged
+from tests.support.stage import staged
 
 if TYPE_CHECKING:
     from tests.support.stage import Stage
@@ -177,8 +176,3 @@ def test_ports_that_are_never_given_back_are_refused_by_name() -> None:
         return asyncio.run(main())
 
     assert "permanent" in in_namespace(body)
-
-
-def test_it_is_a_relay_in_every_other_respect() -> None:
-    assert issubclass(CompiledRelay, Relay)
-    assert BACKEND
