@@ -23,22 +23,23 @@ from simulator.live.compiled.libc import (
     watch,
 )
 
-#: The decorator, without its types, which know no function of two results.
-compiled: Any = njit
 BOARD = np.zeros(layout.BOARD_PLACES, np.int64)
 
 
-@compiled
-def fail(fd: int, data: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> tuple[int, int]:
+def _fail(fd: int, data: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> tuple[int, int]:
     """A call that fails, and why."""
     return recv(fd, data.ctypes.data, data.size, 0), errno_now()
 
 
-@compiled
-def open_and_close(family: int, kind: int) -> tuple[int, int]:
+def _open_and_close(family: int, kind: int) -> tuple[int, int]:
     """A descriptor, and what closing it twice says."""
     fd = open_socket(family, kind, 0)
     return close(fd), close(fd)
+
+
+# Any, since the types of numba know no function of two results.
+fail: Any = njit(_fail)
+open_and_close: Any = njit(_open_and_close)
 
 
 def test_errors_are_those_of_the_call() -> None:
