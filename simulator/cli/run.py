@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from simulator.engine import Engine
     from simulator.experiment import Answer, Question, Turn
-    from simulator.scenario.schema import Scenario
 
 
 class StopRequests:
@@ -128,12 +127,11 @@ def command(  # noqa: PLR0913 - one argument for each option
         raise UsageError(f"{file} has no variants, so --variant {variant} names nothing")
     if output == "markdown" and (repeat > 1 or len(asked) == 1):
         raise UsageError("--output markdown is a table of variants, each run once")
-    if engine != "model":
-        _compile_first([one.scenario for one in asked], quiet=quiet)
     stop = StopRequests()
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
         chosen = engine or engine_for(asked)
+        _compile_first(chosen, asked, quiet=quiet)
         answers = run_on(loop, series, stop, results, engine=chosen, quiet=quiet)
     except RunFailed as failure:
         if stop.level() < 2:
@@ -165,9 +163,10 @@ def engine_for(asked: Sequence[Question]) -> str:
     return "kernel"
 
 
-def _compile_first(scenarios: list[Scenario], *, quiet: bool) -> None:
+def _compile_first(engine: str, asked: Sequence[Question], *, quiet: bool) -> None:
     """Compile before the crew does, which could not say that it takes a while."""
-    if any(one.balancer.compiled for one in scenarios) and find_spec("numba"):
+    wanted = engine != "model" and any(one.scenario.balancer.compiled for one in asked)
+    if wanted and find_spec("numba"):  # without it, preflight says what is missing
         from simulator.live.compiled.cache import compile_first
 
         compile_first(lambda line: None if quiet else click.echo(line, err=True))

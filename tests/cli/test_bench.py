@@ -34,8 +34,8 @@ def test_json_is_one_row_for_each_subject_and_metric(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     keys = {(row["bench"], row["subject"], row["metric"], row["against"]) for row in rows}
-    # Two workloads, four subjects, five metrics, against two bases.
-    assert len(keys) == len(rows) == 2 * 4 * 5 * 2
+    # Two workloads, five subjects, five metrics, against two bases.
+    assert len(keys) == len(rows) == 2 * 5 * 5 * 2
     names = "bench subject version metric unit median low high n against ratio ratio_low ratio_high"
     assert all(list(row) == names.split() for row in rows)
     own = next(row for row in rows if (row["subject"], row["metric"]) == ("own", "cpu"))
