@@ -8,12 +8,12 @@ import os
 import shutil
 import signal
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.cli.compiling import compile_first
 from simulator.cli.options import (
     engine_option,
     loop_option,
@@ -131,7 +131,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
         chosen = engine or engine_for(asked)
-        _compile_first(chosen, asked, quiet=quiet)
+        if chosen != "model":
+            compile_first((one.scenario for one in asked), quiet=quiet)
         answers = run_on(loop, series, stop, results, engine=chosen, quiet=quiet)
     except RunFailed as failure:
         if stop.level() < 2:
@@ -161,15 +162,6 @@ def engine_for(asked: Sequence[Question]) -> str:
             click.echo(f"By the model engine, without a socket ({reason}).", err=True)
             return "model"
     return "kernel"
-
-
-def _compile_first(engine: str, asked: Sequence[Question], *, quiet: bool) -> None:
-    """Compile before the crew does, which could not say that it takes a while."""
-    wanted = engine != "model" and any(one.scenario.balancer.compiled for one in asked)
-    if wanted and find_spec("numba"):  # without it, preflight says what is missing
-        from simulator.live.compiled.cache import compile_first
-
-        compile_first(lambda line: None if quiet else click.echo(line, err=True))
 
 
 def run_on(

@@ -10,6 +10,7 @@ from pathlib import Path  # noqa: TC003 - click reads the annotations
 
 import click
 
+from simulator.cli.compiling import compile_first
 from simulator.cli.options import loop_option, overrides_option, scenario_argument, seed_option
 from simulator.errors import UsageError
 
@@ -72,6 +73,7 @@ def command(
         raise UsageError("--port is for --host-network; in a namespace the front is fixed")
     if 0 < port < 1024:
         raise UsageError("--port must be 0 or at least 1024; lower ones need rights it gives up")
+    compile_first([scenario])
     from simulator.live.serving import Serving
 
     async def main() -> None:
