@@ -105,6 +105,7 @@ class Lent:
         self._free = deque(range(self._per_address * rule.addresses))
         self._hosts = [_Host() for _ in range(hosts)]
         self._first = (rule.per_host or 0) // rule.block
+        self._kept = max(self._first, 1)  # what a host has at least, once it has any
         for host in self._hosts:
             self._give(host, self._reserve(self._first), 0)
 
@@ -201,10 +202,10 @@ class Lent:
 
     def _take_back(self, host: _Host, now_ns: int) -> None:
         """Blocks that were idle for long enough, but for those that the host began with."""
-        spare = len(host.blocks) - max(self._first, 1)
+        spare = len(host.blocks) - self._kept
         keeps_ns = self._rule.keeps_block_ns
         gone = [one for one, since in host.idle_since.items() if since + keeps_ns <= now_ns]
-        for number in gone[: max(0, spare)]:
+        for number in gone[:spare]:
             del host.blocks[number], host.idle_since[number]
             for _, free in host.pools.values():
                 free.remove(self._places(number))
@@ -215,7 +216,7 @@ class Lent:
         for host in self._hosts:
             for pool, _ in host.pools.values():
                 self._settle(host, pool, now_ns)
-            if host.idle_since:
+            if host.idle_since and len(host.blocks) > self._kept:
                 self._take_back(host, now_ns)
 
     def uses(self) -> Iterator[Use]:

@@ -40,6 +40,10 @@ def test_as_many_flows_as_it_says(rule: NatRule, total: int) -> None:
     assert sum(nat.take(flow, 0) is not None for flow in flows) == total
 
 
+def test_eight_addresses_of_aws_are_440_000() -> None:
+    assert nat_size(replace(PRESETS["aws-nat-gateway"], addresses=8), 1).tuples(1) == 440_000
+
+
 def test_each_core_has_its_part() -> None:
     size = nat_size(replace(PRESETS["full-nat"], addresses=2), 1)
     assert (size.near, size.ports) == (16, 64_511 // 8)
