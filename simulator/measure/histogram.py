@@ -1,11 +1,7 @@
 """A log-linear histogram of times: fixed relative precision from 1 ns to 1 h, and exact merging.
 
-Values below 2048 have a bucket each; above, each doubling is divided into 1024 equal buckets, so
-a bucket is never wider than 1/1024 of its values (three significant digits). Counts are one numpy
-array, so that merging two histograms is adding, and recording in parts gives the same as
-recording at once.
-
-Source: the bucket scheme of HdrHistogram (Gil Tene), with 3 significant digits.
+Its buckets are those of `simulator.buckets`. Counts are one numpy array, so that merging two
+histograms is adding, and recording in parts gives the same as recording at once.
 """
 
 from __future__ import annotations
@@ -15,38 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from simulator.units import NS_PER_S
+from simulator.buckets import BUCKETS, MAX_NS, bucket_bounds, bucket_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MAX_NS: Final = 3600 * NS_PER_S
-#: log2 of the buckets in one doubling.
-_BITS: Final = 10
-_HALF: Final = 1 << _BITS
 #: Fewest samples that must lie beyond a percentile for it to be told.
 BEYOND: Final = 10
 
 Times = np.ndarray[Any, np.dtype[np.int64]]
-
-
-def bucket_of(values_ns: Times) -> Times:
-    """Bucket index of each value, shape as given; 0 <= value < 2**53."""
-    # frexp is exact below 2**53 and gives the bit length of each value at once.
-    _, bits = np.frexp(values_ns.astype(np.float64))
-    shift = np.maximum(bits.astype(np.int64) - (_BITS + 1), 0)
-    found: Times = shift * _HALF + (values_ns >> shift)
-    return found
-
-
-def bucket_bounds(index: int) -> tuple[int, int]:
-    """Lowest and highest value, in ns, that share a bucket."""
-    shift = max(index // _HALF - 1, 0)
-    first = (index - shift * _HALF) << shift
-    return first, first + (1 << shift) - 1
-
-
-_BUCKETS: Final = int(bucket_of(np.array([MAX_NS], dtype=np.int64))[0]) + 1
 
 
 class Histogram:
@@ -61,7 +34,7 @@ class Histogram:
     __slots__ = ("_counts", "_total_ns", "count", "max_ns", "min_ns")
 
     def __init__(self, values_ns: Times | None = None) -> None:
-        self._counts = np.zeros(_BUCKETS, dtype=np.int64)
+        self._counts = np.zeros(BUCKETS, dtype=np.int64)
         self._total_ns = 0
         self.count = 0
         self.min_ns = 0
@@ -81,7 +54,7 @@ class Histogram:
         least, greatest = int(values.min()), int(values.max())
         if least < 0:
             raise ValueError(f"a time of {least} ns cannot be recorded")
-        self._counts += np.bincount(bucket_of(values), minlength=_BUCKETS)
+        self._counts += np.bincount(bucket_of(values), minlength=BUCKETS)
         self.min_ns = min(self.min_ns, least) if self.count else least
         self.max_ns = max(self.max_ns, greatest)
         self.count += values.size
@@ -156,7 +129,7 @@ class Histogram:
         """
         made = cls()
         for index, count in form["buckets"]:
-            if not 0 <= index < _BUCKETS or count <= 0:
+            if not 0 <= index < BUCKETS or count <= 0:
                 raise ValueError(f"bucket {index} cannot hold {count}")
             made._counts[index] += count
         made.count, made._total_ns = int(form["count"]), int(form["total_ns"])

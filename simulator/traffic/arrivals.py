@@ -22,6 +22,8 @@ import numpy as np
 from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Times = NDArray[np.int64]
@@ -49,9 +51,15 @@ def when_reached(counts: Floats, from_per_s: float, to_per_s: float, duration_ns
         Times since the phase began, ns, shape (n,), each from 0 to ``duration_ns - 1``.
     """
     slope = (to_per_s - from_per_s) / (duration_ns / NS_PER_S)
-    root = np.sqrt(np.maximum(from_per_s**2 + 2 * slope * counts, 0))
-    times = np.floor(2 * counts / (from_per_s + root) * NS_PER_S + 1e-6)
-    clipped: Times = np.clip(times, 0, duration_ns - 1).astype(np.int64)
+    root: Any = np.sqrt(from_per_s**2)
+    if slope:  # a steady rate has one root for all: drawing is what a long plan waits for
+        root = np.sqrt(np.maximum(from_per_s**2 + 2 * slope * counts, 0))
+    times = 2 * counts
+    times /= from_per_s + root
+    times *= NS_PER_S
+    times += 1e-6
+    np.floor(times, out=times)
+    clipped: Times = np.clip(times, 0, duration_ns - 1, out=times).astype(np.int64)
     return clipped
 
 
@@ -60,35 +68,41 @@ def even_counts(expected: float) -> Floats:
     return np.arange(int(np.ceil(expected * (1 - _WHOLE))), dtype=np.float64)
 
 
+def even_points(expected: float, rows: int) -> Iterator[Floats]:
+    """`even_counts` in parts of at most so many."""
+    count = int(np.ceil(expected * (1 - _WHOLE)))
+    for first in range(0, count, rows):
+        yield np.arange(first, min(count, first + rows), dtype=np.float64)
+
+
 def poisson_counts(expected: float, generator: np.random.Generator) -> Floats:
     """The points of a Poisson process of rate 1 below ``expected``, ascending."""
-    pieces: list[Floats] = []
+    return np.concatenate(list(poisson_points(expected, generator)))
+
+
+def poisson_points(
+    expected: float, generator: np.random.Generator, rows: int | None = None
+) -> Iterator[Floats]:
+    """The same in parts of at most so many, to the last bit; in few large ones unless told.
+
+    Sums are carried from part to part in one order, since floating-point sums depend on it.
+    """
     reached = 0.0
     while reached <= expected:
         left = expected - reached
-        gaps = generator.standard_exponential(int(left + 4 * np.sqrt(left)) + 16)
-        points = reached + np.cumsum(gaps)
-        pieces.append(points)
-        reached = float(points[-1])
-    points = np.concatenate(pieces)
-    return points[points < expected]
-
-
-def constant_arrivals(from_per_s: float, to_per_s: float, duration_ns: int) -> Times:
-    """Due times of evenly spaced connections, ns since the phase began, ascending.
-
-    The first is due at once; ``ceil`` of the integral of the rate are due in all.
-    """
-    counts = even_counts(expected_count(from_per_s, to_per_s, duration_ns))
-    return when_reached(counts, from_per_s, to_per_s, duration_ns)
-
-
-def poisson_arrivals(
-    from_per_s: float, to_per_s: float, duration_ns: int, generator: np.random.Generator
-) -> Times:
-    """Due times of a Poisson process, ns since the phase began, ascending."""
-    points = poisson_counts(expected_count(from_per_s, to_per_s, duration_ns), generator)
-    return when_reached(points, from_per_s, to_per_s, duration_ns)
+        wanted = int(left + 4 * np.sqrt(left)) + 16
+        size, carried = rows or wanted, 0.0
+        for first in range(0, wanted, size):
+            gaps = generator.standard_exponential(min(size, wanted - first))
+            gaps[0] += carried
+            points = np.cumsum(gaps, out=gaps)
+            carried = float(points[-1])
+            points = reached + points if reached else points
+            if points[-1] >= expected:
+                yield points[: int(np.searchsorted(points, expected, side="left"))]
+                return
+            yield points
+        reached += carried
 
 
 def paced(count: int, rate_per_s: float, ramp_ns: int = 0) -> Times:
