@@ -85,7 +85,7 @@ class Recorder(Protocol):
     """Where an engine writes what it sees; flushed to disk at least once a second.
 
     Streams are named: ``samples`` (one line a sample), ``roles`` (one line a role and tick),
-    ``leases``, ``events`` as JSON lines; the streams of `records.ROW_STREAMS` as raw little-endian
+    ``leases``, ``events`` and ``folded`` as JSON lines; the streams of `records.ROW_STREAMS` as raw little-endian
     rows of their columns.
 
     Raises:
@@ -134,6 +134,7 @@ class Run:
         roles: CPU, memory and counters of each role, in time order.
         leases: who held which port from when to when.
         events: phases, sysctls read back, kernel counters, membership, faults.
+        folded: counts in place of rows, of a run of more connections than are kept; else None.
     """
 
     manifest: Mapping[str, Any]
@@ -149,3 +150,4 @@ class Run:
     roles: Sequence[Mapping[str, Any]]
     leases: Sequence[Mapping[str, Any]]
     events: Sequence[Mapping[str, Any]]
+    folded: Mapping[str, Any] | None = None

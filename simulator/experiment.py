@@ -19,11 +19,14 @@ from simulator.errors import (
 )
 from simulator.kernel.limits import read_machine
 from simulator.kernel.sysctls import refuse_what_is_missing
+from simulator.model.engine import NAME as MODEL
+from simulator.model.stream_run import cannot_stream
 from simulator.preflight.examine import examine
 from simulator.seeds import pure_random, stream_key
 from simulator.store.read import load_run
 from simulator.store.write import create_run
 from simulator.traffic.plan import make_plan
+from simulator.traffic.stream import is_too_long, no_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from simulator.engine import Engine, Watch
     from simulator.scenario.load import Loaded
     from simulator.scenario.schema import Scenario
+    from simulator.traffic.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,7 @@ async def answer(
         InternalError: the accounting does not add up.
     """
     scenario = question.scenario
-    plan = make_plan(scenario, question.loaded.traces)
+    plan = _plan(question, engine)
     if engine.name == "kernel":  # no other engine needs descriptors, ports or settings of ours
         examine(scenario, plan, read_machine()).refuse()
         refuse_what_is_missing(scenario.kernel)
@@ -156,6 +160,27 @@ async def answer(
         summary = measure(writer.folder)
         writer.finish(summary)
     return Answer(folder=writer.folder, summary=summary, exit_code=exit_code(summary))
+
+
+def _plan(question: Question, engine: Engine) -> Plan:
+    """The plan of a question, or none where the model will draw it part by part.
+
+    Raises:
+        Refused: it is too long for this engine; who can do it is told.
+    """
+    scenario, traces = question.scenario, question.loaded.traces
+    if not is_too_long(scenario, traces):
+        return make_plan(scenario, traces)
+    why_not = cannot_stream(scenario)
+    if engine.name == MODEL and not why_not:
+        return no_rows(scenario)
+    hint = "The model can do it: portchurn run FILE --engine model"
+    if why_not:
+        hint = f"Nor can the model do it part by part: {'; '.join(why_not)}."
+    try:
+        return make_plan(scenario, traces)
+    except Refused as refused:
+        raise Refused(f"{refused}\n{hint}") from None
 
 
 def measure(folder: Path) -> dict[str, Any]:

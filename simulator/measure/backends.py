@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.measure import folded
 from simulator.measure.port_use import evenness
 from simulator.measure.roles import last_counters, sum_by_key
 
@@ -53,6 +54,8 @@ def endpoints(run: Run) -> dict[int, str]:
 
 def picks_by_backend(run: Run) -> dict[str, int]:
     """How often each backend was picked: by the balancer, or by the clients where they pick."""
+    if run.folded is not None:
+        return folded.picks(run)
     picks = sum_by_key(last_counters(run, "balancer"), "picks")
     if not picks:
         chosen = run.connections["backend"]

@@ -207,6 +207,9 @@ def _without_port(dials: Columns) -> int:
 
 def _client_backends(run: Run, causes: Causes) -> dict[str, list[int]]:
     """Backends by errno name, from the causes of failed clients."""
+    if run.folded is not None:
+        failed = [int(one) for one in run.folded["failed_toward"]]
+        return {error_name(run.folded["error"]): failed} if failed else {}
     found: dict[str, list[int]] = {}
     for error in np.unique(causes.error):
         met = np.unique(causes.backend[causes.error == error])

@@ -144,13 +144,17 @@ def summary_of(values_ns: Times) -> dict[str, int | None]:
 
     A percentile with fewer than ten samples beyond it is None; the maximum is always told.
     """
-    histogram = Histogram(values_ns)
-    told: dict[str, int | None] = {
+    return told(Histogram(values_ns))
+
+
+def told(histogram: Histogram) -> dict[str, int | None]:
+    """The same of a histogram."""
+    quantiles: dict[str, int | None] = {
         name: histogram.quantile_if_told(share)
         for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999))
     }
     return {
         "count": histogram.count,
-        **told,
+        **quantiles,
         "max": histogram.max_ns if histogram.count else None,
     }

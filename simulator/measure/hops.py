@@ -138,6 +138,8 @@ def _ports_and_exhaustion(run: Run, hop: Hop, causes: Causes) -> tuple[int, int 
     if dials is not None:
         used = np.unique(dials["port"][dials["port"] > 0])
         return len(used), _first(dials["t_ns"], ran_out(dials["call"], dials["error"]))
+    if run.folded is not None:
+        return int(run.folded["distinct_ports"]), run.folded["first_failed_ns"]
     rows = run.connections
     if hop is Hop.NAT_BACKEND:  # its ports are counted where they are given out
         return int(nat_told(run).get("places", 0)), nat_ran_out_at(run, causes)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.measure import folded
 from simulator.measure.histogram import summary_of
-from simulator.measure.phases import measured_rows
+from simulator.measure.phases import measured, measured_rows, spans
 from simulator.measure.turns import due_ns
 from simulator.records import Outcome
 
@@ -46,6 +47,8 @@ def times_ns(run: Run) -> dict[str, Times]:
 
 def latency_table(run: Run) -> dict[str, dict[str, int | None]]:
     """``latency_ns`` of a summary: each kind with count, percentiles and maximum."""
+    if run.folded is not None:
+        return folded.latencies(run, [span.index for span in measured(spans(run))])
     return {
         name: summary_of(np.maximum(values, 0).astype(np.int64))
         for name, values in times_ns(run).items()
@@ -54,6 +57,8 @@ def latency_table(run: Run) -> dict[str, dict[str, int | None]]:
 
 def peak_concurrent(run: Run) -> int:
     """The most client connections that were open at once, exact."""
+    if run.folded is not None:
+        return int(run.folded["peak_concurrent"])
     rows = run.connections
     opened = rows["connected_ns"] >= 0
     begin = rows["connected_ns"][opened]
@@ -67,6 +72,8 @@ def peak_concurrent(run: Run) -> int:
 
 def mean_hold_s(run: Run) -> float:
     """Mean time that connections stayed open, in seconds; 0 when none was closed."""
+    if run.folded is not None:
+        return folded.mean_open_s(run)
     rows = run.connections
     done = (rows["connected_ns"] >= 0) & (rows["closed_ns"] >= 0)
     if not done.any():

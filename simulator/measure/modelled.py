@@ -69,7 +69,7 @@ def model_table(run: Run) -> dict[str, Any] | None:
     """``model`` of a summary; None where the kernel did the run.
 
     Returns:
-        ``path``: ``events`` or ``stretches``; ``sent``: connections; ``took_s``: real time it took;
+        ``path``: ``events``, ``stretches``, ``streamed`` or ``compiled``; ``sent``: connections; ``took_s``: real time it took;
         ``per_s``: connections a second of real time; ``unvalidated``: what was never checked.
     """
     if not is_modelled(run):
@@ -111,6 +111,12 @@ def model_notes(run: Run) -> list[str]:
                 f"{format_count(silent)} connections were silent for longer than the NAT "
                 f"remembers ({format_ns(scenario.nat.rule.idle_ns)}), and it kept them."
             )
+    if run.folded is not None:
+        texts.append(
+            "More connections than are ever kept: each was counted as it came, and no row of any "
+            "is in the results. Not known are intervals of percentiles, and how evenly and how "
+            "soon single ports were used again. After an early stop, nothing later was planned."
+        )
     if scenario.balancer.close == "balancer":
         texts.append(
             "The balancer's idle timeout was exact; the relay's wheel is late by up to two "

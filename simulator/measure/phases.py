@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simulator.measure import folded
 from simulator.measure.turns import due_ns
 from simulator.records import Outcome
 from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.engine import Run
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -87,17 +90,10 @@ def phase_table(run: Run) -> list[dict[str, Any]]:
     asked counts what was due in the phase, sent what was taken up in it, ok what was taken up in
     it and later ended as planned.
     """
-    due, sent = due_ns(run), run.connections["sent_ns"]
-    outcome = run.connections["outcome"]
     table = []
-    for span in spans(run):
-        taken = span.holds(sent)
-        counts = {
-            "asked": int(np.count_nonzero(span.holds(due))),
-            "sent": int(np.count_nonzero(taken)),
-            "ok": int(np.count_nonzero(taken & (outcome == Outcome.OK))),
-            "failed": int(np.count_nonzero(taken & (outcome == Outcome.FAILED))),
-        }
+    all_spans = spans(run)
+    all_counts = folded.phase_counts(run) if run.folded is not None else _counts(run, all_spans)
+    for span, counts in zip(all_spans, all_counts, strict=True):
         rates = {
             name: counts[name] / span.seconds if span.seconds else 0.0
             for name in ("asked", "sent", "ok")
@@ -115,6 +111,24 @@ def phase_table(run: Run) -> list[dict[str, Any]]:
     return table
 
 
+def _counts(run: Run, all_spans: Sequence[Span]) -> list[dict[str, int]]:
+    """What happened in each phase, from the rows."""
+    due, sent = due_ns(run), run.connections["sent_ns"]
+    outcome = run.connections["outcome"]
+    found = []
+    for span in all_spans:
+        taken = span.holds(sent)
+        found.append(
+            {
+                "asked": int(np.count_nonzero(span.holds(due))),
+                "sent": int(np.count_nonzero(taken)),
+                "ok": int(np.count_nonzero(taken & (outcome == Outcome.OK))),
+                "failed": int(np.count_nonzero(taken & (outcome == Outcome.FAILED))),
+            }
+        )
+    return found
+
+
 def rates_per_s(run: Run) -> dict[str, float]:
     """``asked, sent, ok`` connections per second over all measured phases together."""
     chosen = {span.index for span in measured(spans(run))}
@@ -130,6 +144,9 @@ def peak_asked_per_s(run: Run) -> float:
     """The most connections due in any one second of the measured phases."""
     peak, all_due = 0, due_ns(run)
     for span in measured(spans(run)):
+        if run.folded is not None:
+            peak = max(peak, folded.busiest_second(run, span.index))
+            continue
         due = all_due[span.holds(all_due)]
         if not len(due):
             continue

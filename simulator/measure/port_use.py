@@ -141,6 +141,8 @@ def port_use(run: Run, hop: Hop) -> dict[str, Any]:
     offered = _offered(run, hop)
     counts = np.bincount(uses.port, minlength=65536)[offered]
     apart, after_ns = _distances(uses)
+    if run.folded is not None:
+        unknown = sum(run.folded["opened"])
     return {
         "connections": len(uses.port),
         "unknown": unknown,

@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.measure.attribution import Causes, find_causes
 from simulator.measure.turns import due_ns
+from simulator.preflight.hops import client_hop
 from simulator.records import Hop, Outcome, error_key
 from simulator.units import NS_PER_S
 
@@ -76,8 +77,10 @@ def time_series(run: Run, *, bin_ns: int = BIN_NS) -> Series:
 
     Args:
         run: complete or cut short.
-        bin_ns: width of a bin in ns, above 0.
+        bin_ns: width of a bin in ns, above 0; a folded run has bins as wide as its samples.
     """
+    if run.folded is not None:
+        return _folded(run, run.folded)
     rows, outcome = run.connections, run.connections["outcome"]
     moments = (rows["sent_ns"], rows["closed_ns"], run.dials["t_ns"])
     seen_ns = max(int(column.max(initial=0)) + 1 for column in moments)
@@ -100,8 +103,38 @@ def time_series(run: Run, *, bin_ns: int = BIN_NS) -> Series:
             "ok": bins.rate(run.dials["t_ns"][good]),
             "failed": bins.rate(run.dials["t_ns"][~good]),
         },
-        hops={hop.label: table for hop in Hop if (table := _hop_table(run, hop)) is not None},
+        hops=_hop_tables(run),
     )
+
+
+def _folded(run: Run, counts: Mapping[str, Any]) -> Series:
+    """The series of a run without rows, from its bins."""
+    bin_s = counts["every_ns"] / NS_PER_S
+    asked, opened, closed, still_open = (
+        np.array(counts[name], dtype=np.int64)
+        for name in ("asked", "opened", "closed", "open_at_end")
+    )
+    per_s = {
+        name: (values / bin_s).tolist()
+        for name, values in (
+            ("asked", asked), ("sent", asked), ("ok", opened - still_open),
+            ("failed", asked - opened),
+        )
+    }  # fmt: skip
+    key = error_key(client_hop(run.scenario), counts["call"], counts["error"])
+    return Series(
+        bin_s=bin_s,
+        t_s=(np.arange(len(asked)) * bin_s).tolist(),
+        rates_per_s=per_s,
+        open_connections=np.cumsum(opened - closed).tolist(),
+        errors_per_s={key: per_s["failed"]} if any(per_s["failed"]) else {},
+        dials_per_s={"ok": [0.0] * len(asked), "failed": [0.0] * len(asked)},
+        hops=_hop_tables(run),
+    )
+
+
+def _hop_tables(run: Run) -> dict[str, dict[str, list[float | None]]]:
+    return {hop.label: table for hop in Hop if (table := _hop_table(run, hop)) is not None}
 
 
 def _errors(run: Run, causes: Causes, bins: _Bins) -> dict[str, list[float]]:

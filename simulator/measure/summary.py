@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.measure import folded
 from simulator.measure.accounting import count_attempts
 from simulator.measure.attribution import find_causes
 from simulator.measure.backends import backend_table, endpoints
@@ -34,6 +35,7 @@ from simulator.measure.verdict import decide
 
 if TYPE_CHECKING:
     from simulator.engine import Run
+    from simulator.measure.accounting import Attempts
 
 SCHEMA: Final = "portchurn.summary/1"
 
@@ -47,7 +49,11 @@ def summarize(run: Run) -> dict[str, Any]:
         InternalError: the accounting identity does not hold.
     """
     causes = find_causes(run)
-    attempts = count_attempts(run.connections, causes.count_by_key())
+    attempts = (
+        count_attempts(run.connections, causes.count_by_key())
+        if run.folded is None
+        else folded.attempts_of(run)
+    )
     doubts = find_doubts(run, attempts)
     hops = all_hops(run, causes)
     peak = peak_concurrent(run)
@@ -80,7 +86,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "latency_ns": latency_table(run),
         "precision": precision(run, attempts),
         "hops": [facts.as_dict() | {"port_use": port_use(run, facts.hop)} for facts in hops],
-        "connections": _connections(run, peak),
+        "connections": _connections(run, attempts, peak),
         "backends": {**backend_table(run), **moves_table(run), **evidence.odd.table()},
         "recoveries": recoveries(run),
         "nat": nat_table(run),
@@ -103,7 +109,12 @@ def summarize(run: Run) -> dict[str, Any]:
     return summary
 
 
-def _connections(run: Run, peak: int) -> dict[str, int]:
+def _connections(run: Run, attempts: Attempts, peak: int) -> dict[str, int]:
+    if run.folded is not None:
+        ended = attempts.ok
+        return {
+            "peak_concurrent": peak, "opened": ended + attempts.open_at_end, "closed": ended
+        }  # fmt: skip
     opened = run.connections["connected_ns"] >= 0
     closed = opened & (run.connections["closed_ns"] >= 0)
     return {

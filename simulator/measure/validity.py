@@ -21,7 +21,7 @@ from simulator.measure.precision import trends
 from simulator.measure.roles import busiest_share, kernel_counters, sampler_share
 from simulator.measure.state_doubts import state_doubts
 from simulator.preflight.hops import hops_of, waits_ns
-from simulator.records import NEEDLESS, Outcome
+from simulator.records import NEEDLESS
 from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def find_doubts(run: Run, attempts: Attempts) -> list[Doubt]:
         *_state_doubts(run),
         *trend_doubts(run),
     ]
-    if bool(np.any(run.connections["outcome"] == Outcome.OPEN)):
+    if attempts.open_at_end:
         still = format_count(attempts.open_at_end)
         found.append(
             Doubt(

@@ -2,7 +2,8 @@
 
 Two ways lead to the same records. Where the only thing that can fail is a group of tuples, and the
 waits behind a close bound how soon any comes back, whole stretches are worked out by arrays
-(`stretches`). Everything else goes event by event (`world`).
+(`stretches`). Everything else goes event by event (`world`). What asks for more connections than
+are ever kept goes part by part, and leaves counts in place of rows (`stream_run`).
 """
 
 from __future__ import annotations
@@ -12,36 +13,27 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.clock import monotonic_ns
-from simulator.engine import Progress
 from simulator.model.plain import is_plain
 from simulator.model.plain_run import PlainRun
 from simulator.model.sampling import hop_now, sample_line
 from simulator.model.scope import refuse_what_is_beyond
+from simulator.model.showing import Showing, progress_at
+from simulator.model.stream_run import StreamRun, is_streamed
 from simulator.model.world import World
 from simulator.preflight.places import FRONT, backend_addresses, client_addresses
 from simulator.records import OPTIONAL_COLUMNS, PLAN_COLUMNS, SERVICE_COLUMNS
-from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from simulator.engine import Job, Recorder, Watch
+    from simulator.engine import Job, Progress, Recorder, Watch
     from simulator.scenario.schema import Scenario
 
     Columns = dict[str, np.ndarray[Any, Any]]
 
 NAME: Final = "model"
-#: Progress is shown, and a wish to stop looked for, so often.
-_SHOW_NS: Final = 100_000_000
 _BEFORE: Final = -1
-
-
-class _Pause:
-    """Lets the loop that runs the engine look at its other work, such as signals."""
-
-    def __await__(self) -> Generator[None]:
-        yield
 
 
 def read_plan(folder: Path) -> Columns:
@@ -62,13 +54,21 @@ class ModelEngine:
     Args:
         clock: monotonic time in ns, to tell how fast; no result depends on it.
         arrays: whether plain runs may be worked out by arrays.
+        compiled: whether a compiled loop may be used where there is a compiler.
     """
 
     name = NAME
 
-    def __init__(self, clock: Callable[[], int] = monotonic_ns, *, arrays: bool = True) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], int] = monotonic_ns,
+        *,
+        arrays: bool = True,
+        compiled: bool = True,
+    ) -> None:
         self._clock = clock
         self._arrays = arrays
+        self._compiled = compiled
 
     async def run(self, job: Job, recorder: Recorder, watch: Watch) -> None:
         """Do the job to its end (`engine.Engine`).
@@ -77,12 +77,18 @@ class ModelEngine:
             Refused: the scenario asks for what the model cannot do.
         """
         refuse_what_is_beyond(job.scenario)
+        if is_streamed(job.scenario):
+            await self._stream(job, recorder, watch)
+            return
         began_ns = self._clock()
         plan = read_plan(job.folder)
         if self._arrays and is_plain(job.scenario, plan):
             write_beginning(job.scenario, recorder.line)
+            showing = Showing(watch, self._clock)
             plain = PlainRun(job.scenario, plan, recorder.line)
-            plain.write(job.folder, recorder)
+            for _ in plain.steps(job.folder, recorder):
+                # All is worked out already: a wish to stop changes no more than the exit code.
+                await showing.now(lambda: plain.progress(job))
             took_ns = self._clock() - began_ns
             write_speed(recorder.line, "stretches", plain.sent, took_ns)
             return
@@ -91,6 +97,22 @@ class ModelEngine:
             await run.conduct()
         finally:
             run.write()
+
+
+    async def _stream(self, job: Job, recorder: Recorder, watch: Watch) -> None:
+        """Do a job that is too long for rows (`stream_run`)."""
+        scenario, write = job.scenario, recorder.line
+        write_beginning(scenario, write)
+        showing = Showing(watch, self._clock)
+        run = StreamRun(scenario, write, compiled=self._compiled)
+        began_ns = self._clock()
+        for _ in run.parts():
+            if await showing.now(lambda: run.progress(job)):
+                level = showing.stop_level
+                write("events", {"t_ns": run.now_ns, "event": "stopping", "level": level})
+                break
+        run.finish(stopped=showing.stop_level > 0)
+        write_speed(write, run.path, run.sent, self._clock() - began_ns)
 
 
 class _Run:
@@ -107,12 +129,10 @@ class _Run:
         self._job = job
         self._scenario = job.scenario
         self._recorder = recorder
-        self._watch = watch
         self._clock = clock
         self._began_ns = clock()
-        self._shown_ns = 0
+        self._showing = Showing(watch, clock)
         self._due = np.sort(plan["due_ns"])
-        self._stop_level = 0
         self._world = World(job.scenario, plan, recorder.line)
 
     async def conduct(self) -> None:
@@ -127,12 +147,12 @@ class _Run:
             now_ns = min(now_ns + every, last_ns)
             world.run_until(now_ns)
             self._sample(now_ns)
-            is_over = now_ns >= end_ns or self._stop_level > 0
+            is_over = now_ns >= end_ns or self._showing.stop_level > 0
             if await self._show(now_ns, is_over=is_over):
                 last_ns = min(last_ns, now_ns + self._scenario.grace)
                 continue
             done = not world.open and not world.turns.waits
-            if (is_over and done) or now_ns >= last_ns or self._stop_level >= 2:
+            if (is_over and done) or now_ns >= last_ns or self._showing.stop_level >= 2:
                 break
         self._end(now_ns)
 
@@ -160,50 +180,28 @@ class _Run:
 
     async def _show(self, now_ns: int, *, is_over: bool) -> bool:
         """Show progress now and then; whether there is a new wish to stop."""
-        clock_ns = self._clock()
-        if clock_ns - self._shown_ns < _SHOW_NS:
+        state = "draining" if is_over else "running"
+        if not await self._showing.now(lambda: self._progress(state, now_ns)):
             return False
-        self._shown_ns = clock_ns
-        self._watch.show(self._progress("draining" if is_over else "running", now_ns))
-        await _Pause()
-        level = self._watch.stop_level()
-        if level <= self._stop_level:
-            return False
-        self._stop_level = level
-        event = {"t_ns": now_ns, "event": "stopping", "level": level}
+        event = {"t_ns": now_ns, "event": "stopping", "level": self._showing.stop_level}
         self._recorder.line("events", event)
         self._world.turns.stop()
         return True
 
     def _progress(self, state: str, now_ns: int) -> Progress:
-        """Rates are of modelled time."""
         records = self._world.records
-        seconds = max(now_ns, 1) / NS_PER_S
-        asked = int(np.searchsorted(self._due, now_ns, side="right"))
-        return Progress(
-            state=state,
-            phase=_phase_at(self._scenario, now_ns),
-            elapsed_s=seconds,
-            left_s=max(0.0, (self._scenario.duration_ns - now_ns) / NS_PER_S),
+        return progress_at(
+            self._job,
+            state,
+            now_ns,
             planned=self._job.connections,
+            asked=int(np.searchsorted(self._due, now_ns, side="right")),
             sent=records.sent_count,
             ok=records.ok_count,
             failed=records.failed_count,
-            open=self._world.open,
-            sent_per_s=records.sent_count / seconds,
-            ok_per_s=records.ok_count / seconds,
-            asked_per_s=asked / seconds,
+            still_open=self._world.open,
             hops=self._hops,
         )
-
-
-def _phase_at(scenario: Scenario, now_ns: int) -> str:
-    end = 0
-    for phase in scenario.traffic:
-        end += phase.for_ns
-        if now_ns < end:
-            return phase.name
-    return scenario.traffic[-1].name
 
 
 def write_beginning(scenario: Scenario, write: Callable[[str, Mapping[str, Any]], None]) -> None:

@@ -71,6 +71,16 @@ class Fate:
 
 def is_plain(scenario: Scenario, plan: Plan) -> bool:
     """Whether `course` and `fate` say all that there is to say of a run."""
+    return (
+        only_tuples_run_out(scenario)
+        and len(plan["due_ns"]) > 0
+        and _nobody_is_cut(scenario, plan)
+        and _is_worth_it(scenario, plan)
+    )
+
+
+def only_tuples_run_out(scenario: Scenario) -> bool:
+    """Whether a scenario is plain whatever its plan: nothing else fails, and all go in turn."""
     backends, balancer = scenario.backends, scenario.balancer
     nobody_moves = (
         backends.churn is None
@@ -93,10 +103,7 @@ def is_plain(scenario: Scenario, plan: Plan) -> bool:
         and nobody_moves
         and one_by_one
         and balancer.policy.name != "peak-ewma"
-        and len(plan["due_ns"]) > 0
         and _one_worker(scenario)
-        and _nobody_is_cut(scenario, plan)
-        and _is_worth_it(scenario, plan)
     )
 
 
@@ -149,14 +156,7 @@ def course(scenario: Scenario, plan: Plan) -> Course:
     if scenario.balancer.close == "balancer":
         closed = np.maximum(closed, answered + scenario.balancer.idle_timeout)
     source = source_of(scenario, hops_of(scenario)[-1])
-    backends, addresses = scenario.backends.count, source.addresses
-    order = np.arange(count, dtype=np.int64)
-    backend = order % backends
-    # Each destination's turn of addresses begins at another one.
-    near = (backend + order // backends) % addresses
-    per_address = source.ports in ("early-bind", "permanent")
-    if source.ports == "permanent":
-        near = order % addresses
+    backend, near, group = dialed_in_turn(scenario, np.arange(count, dtype=np.int64))
     blocked = blocked_ns(scenario, source)
     hold = np.full(count, FOR_EVER) if blocked is None else closed - due + blocked
     return Course(
@@ -165,9 +165,22 @@ def course(scenario: Scenario, plan: Plan) -> Course:
         closed=closed,
         backend=backend,
         source=near,
-        group=near if per_address else near * backends + backend,
+        group=group,
         hold=hold,
     )
+
+
+def dialed_in_turn(scenario: Scenario, order: Times) -> tuple[Times, Times, Times]:
+    """Backend, source address and group of each connection, by its place in the plan."""
+    source = source_of(scenario, hops_of(scenario)[-1])
+    backends, addresses = scenario.backends.count, source.addresses
+    backend = order % backends
+    # Each destination's turn of addresses begins at another one.
+    near = (backend + order // backends) % addresses
+    if source.ports == "permanent":
+        near = order % addresses
+    per_address = source.ports in ("early-bind", "permanent")
+    return backend, near, near if per_address else near * backends + backend
 
 
 def fate(scenario: Scenario, found: Course, order: NDArray[Any]) -> Fate:

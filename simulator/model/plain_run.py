@@ -17,6 +17,7 @@ from simulator.model.moves import Moves
 from simulator.model.plain import client_ports, course, fate
 from simulator.model.records import write_column
 from simulator.model.sampling import hop_lines, sample_line
+from simulator.model.showing import progress_at
 from simulator.model.stretches import NOBODY, held_at
 from simulator.ports.selection.free_list import shuffled, usable_ports
 from simulator.preflight.hops import blocked_ns, hop_budgets, hops_of, source_of, source_ports
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.engine import Recorder
+    from simulator.engine import Job, Progress, Recorder
     from simulator.model.plain import Plan, Times
     from simulator.scenario.schema import Scenario
 
@@ -56,6 +57,36 @@ def _tables(columns: Sequence[NDArray[Any] | int], count: int) -> Iterator[bytes
         for at, column in enumerate(columns):
             table[:, at] = column if isinstance(column, int) else column[first:last]
         yield table.tobytes()
+
+
+def listen(scenario: Scenario, write: Write) -> tuple[Moves, list[list[Any]]]:
+    """Let all backends listen, none of which ever moves; and the endpoint of each, by id."""
+    agenda = Agenda()
+    endpoints: list[list[Any]] = []
+    moves = Moves(
+        scenario,
+        agenda,
+        Backends(scenario, agenda),
+        Directory(scenario.kernel.port_range),
+        lambda insert, _: endpoints.extend(insert),
+        write,
+    )
+    moves.begin()
+    return moves, endpoints
+
+
+def group_name(
+    scenario: Scenario, endpoints: Sequence[Sequence[Any]], group: int
+) -> tuple[str, str | None]:
+    """Source address and destination of a group on the hop to the backends (`plain.course`)."""
+    near = client_addresses(scenario)
+    if scenario.balancer.driver != "none":
+        near = source_addresses(scenario.balancer.source, BALANCER_PREFIX) or (ROUTED,)
+    if source_of(scenario, hops_of(scenario)[-1]).ports in ("early-bind", "permanent"):
+        return near[group], None
+    source, backend = divmod(group, scenario.backends.count)
+    _, address, port = endpoints[backend]
+    return near[source], f"{address}:{port}"
 
 
 class PlainRun:
@@ -82,18 +113,7 @@ class PlainRun:
         self._near, self._near_port, self._period = (
             (found.source, self._fate.port, 0) if self._straight else client_ports(scenario, found)
         )
-        directory = Directory(scenario.kernel.port_range)
-        agenda = Agenda()
-        self._endpoints: list[list[Any]] = []
-        self._moves = Moves(
-            scenario,
-            agenda,
-            Backends(scenario, agenda),
-            directory,
-            lambda insert, _: self._endpoints.extend(insert),
-            write,
-        )
-        self._moves.begin()
+        self._moves, self._endpoints = listen(scenario, write)
 
     @property
     def sent(self) -> int:
@@ -110,16 +130,39 @@ class PlainRun:
 
     def write(self, folder: Path, recorder: Recorder) -> None:
         """Write everything."""
+        for _ in self.steps(folder, recorder):
+            pass
+
+    def steps(self, folder: Path, recorder: Recorder) -> Iterator[None]:
+        """Write everything, a part at a time, each in a moment."""
         end_ns = self.end_ns()
         for name, values in self._columns(end_ns).items():
             write_column(folder, name, values)
+            yield
         if not self._straight:
-            self._write_rows(recorder)
+            for stream, rows in self._row_blocks():
+                recorder.rows(stream, 0, rows)
+                yield
         self._write_samples(end_ns)
         self._write_roles(end_ns)
         self._moves.end(end_ns)
         opened = int(np.count_nonzero(self._fate.taken & (self._course.closed > end_ns)))
         self._write("events", {"t_ns": end_ns, "event": "ended", "open": opened})
+
+    def progress(self, job: Job) -> Progress:
+        """How it stands: everything is worked out, and is being written down."""
+        failed = int(np.count_nonzero(~self._fate.taken))
+        return progress_at(
+            job,
+            "draining",
+            self._scenario.duration_ns,
+            planned=self.sent,
+            asked=self.sent,
+            sent=self.sent,
+            ok=self.sent - failed,
+            failed=failed,
+            still_open=0,
+        )
 
     # Connections, dials and refusals.
 
@@ -150,7 +193,7 @@ class PlainRun:
             "backend": found.backend if self._straight else np.full(self.sent, -1),
         }
 
-    def _write_rows(self, recorder: Recorder) -> None:
+    def _row_blocks(self) -> Iterator[tuple[str, bytes]]:
         """Dials and refusals, in the order of their columns."""
         found, fate_ = self._course, self._fate
         call, error = (int(one) for one in NO_PORT[self._source.ports])
@@ -161,7 +204,7 @@ class PlainRun:
             *(np.where(taken, 0, error), np.where(taken, int(Call.CONNECT), call)),
         )
         for rows in _tables(dials, self.sent):
-            recorder.rows("dials", 0, rows)
+            yield "dials", rows
         lost = np.flatnonzero(~taken)
         addresses = np.array([int(IPv4Address(one)) for one in client_addresses(self._scenario)])
         due = found.due[lost]
@@ -170,7 +213,7 @@ class PlainRun:
             *(int(Hop.BALANCER_BACKEND), found.backend[lost]),
         )
         for rows in _tables(refusals, len(lost)):
-            recorder.rows("refusals", 0, rows)
+            yield "refusals", rows
 
     # Samples.
 
@@ -209,7 +252,7 @@ class PlainRun:
             [self._states(found.due[one], found.closed[one], blocked, moments)
              for one in groups.values()]
         )  # fmt: skip
-        names = [self._group_name(int(one)) for one in groups]
+        names = [group_name(self._scenario, self._endpoints, int(one)) for one in groups]
         return hop_lines(hop_budgets(self._scenario)[-1], table, names, counts)
 
     def _states(
@@ -221,17 +264,6 @@ class PlainRun:
         if blocked is None:
             return np.stack([opened, none, np.searchsorted(np.sort(closed), moments, "right")])
         return np.stack([opened, held_at(closed, closed + blocked, moments), none])
-
-    def _group_name(self, group: int) -> tuple[str, str | None]:
-        scenario, count = self._scenario, self._scenario.backends.count
-        near = client_addresses(scenario)
-        if not self._straight:
-            near = source_addresses(scenario.balancer.source, BALANCER_PREFIX) or (ROUTED,)
-        if self._source.ports in ("early-bind", "permanent"):
-            return near[group], None
-        source, backend = divmod(group, count)
-        _, address, port = self._endpoints[backend]
-        return near[source], f"{address}:{port}"
 
     def _from_clients(self, moments: Times) -> tuple[str, Callable[[int], dict[str, Any]]]:
         """The clients' own hop, where nothing runs out."""

@@ -42,6 +42,8 @@ from simulator.scenario.thresholds import parse_threshold
 from simulator.scenario.turns import Retry, do_not_go_together
 from simulator.units import NS_PER_S
 
+#: All phases together; what is longer than MAX_DURATION_NS is for the model alone.
+MAX_PHASES_NS = 24 * MAX_DURATION_NS
 #: Fewer ports than this outside kernel.port_range are not worth moving the clients to.
 MIN_CLIENT_PORTS = 4_096
 #: Modes in which connect() finds the port, and passes over those that somebody bound.
@@ -208,8 +210,8 @@ class Scenario(Mapping):
             if name in names[:index]:
                 wrong.append((f"traffic.{index}.name", f"{name} is the name of an earlier phase"))
         wrong += self._moves_in_time()
-        if self.duration_ns > MAX_DURATION_NS:
-            wrong.append(("traffic", "lasts longer than one hour in all; shorten the phases"))
+        if self.duration_ns > MAX_PHASES_NS:
+            wrong.append(("traffic", "lasts longer than 24 hours in all; shorten the phases"))
         if self.balancer.driver == "none" and self.balancer.close == "balancer":
             wrong.append(("balancer.close", "is balancer, but balancer.driver is none"))
         policy = self.balancer.policy.name

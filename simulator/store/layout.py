@@ -28,7 +28,7 @@ CONNECTIONS: Final = "connections"
 #: In the folder of a bench, and never in that of a run.
 BENCH_ROWS: Final = "rows.json"
 MANIFEST_SCHEMA: Final = "portchurn.run/1"
-LINE_STREAMS: Final = ("samples", "roles", "leases", "events")
+LINE_STREAMS: Final = ("samples", "roles", "leases", "events", "folded")
 
 _RUN_ID_RE: Final = re.compile(r"\d{8}-\d{6}(-[a-z0-9]+)*-[0-9a-f]{4}")
 

@@ -288,6 +288,7 @@ def load_run(folder: Path) -> Run:
         roles=_load_timed_lines(folder / "roles.jsonl"),
         leases=_load_lines(folder / "leases.jsonl"),
         events=_load_timed_lines(folder / "events.jsonl"),
+        folded=next(reversed(_load_lines(folder / "folded.jsonl")), None),
     )
 
 

@@ -105,6 +105,23 @@ def poisson_points(
         reached += carried
 
 
+def constant_arrivals(from_per_s: float, to_per_s: float, duration_ns: int) -> Times:
+    """Due times of evenly spaced connections, ns since the phase began, ascending.
+
+    The first is due at once; ``ceil`` of the integral of the rate are due in all.
+    """
+    counts = even_counts(expected_count(from_per_s, to_per_s, duration_ns))
+    return when_reached(counts, from_per_s, to_per_s, duration_ns)
+
+
+def poisson_arrivals(
+    from_per_s: float, to_per_s: float, duration_ns: int, generator: np.random.Generator
+) -> Times:
+    """Due times of a Poisson process, ns since the phase began, ascending."""
+    points = poisson_counts(expected_count(from_per_s, to_per_s, duration_ns), generator)
+    return when_reached(points, from_per_s, to_per_s, duration_ns)
+
+
 def paced(count: int, rate_per_s: float, ramp_ns: int = 0) -> Times:
     """Due times of ``count`` connections one after the other at a rate, the first at once.
 
