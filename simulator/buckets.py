@@ -19,14 +19,21 @@ MAX_NS: Final = 3600 * 1_000_000_000
 #: log2 of the buckets in one doubling.
 _BITS: Final = 10
 _HALF: Final = 1 << _BITS
+#: Bits of a float's mantissa, and what is added to its exponent.
+_MANTISSA: Final = 52
+_BIAS: Final = 1023
 
 
 def bucket_of(values_ns: Times) -> Times:
     """Bucket index of each value, shape as given; 0 <= value < 2**53."""
-    # frexp is exact below 2**53 and gives the bit length of each value at once.
-    _, bits = np.frexp(values_ns.astype(np.float64))
-    shift = np.maximum(bits.astype(np.int64) - (_BITS + 1), 0)
-    found: Times = shift * _HALF + (values_ns >> shift)
+    # The exponent of a float, which is exact below 2**53, is the bit length of the value.
+    shift: Times = values_ns.astype(np.float64).view(np.int64)
+    shift >>= _MANTISSA
+    shift -= _BIAS + _BITS
+    np.maximum(shift, 0, out=shift)
+    found: Times = values_ns >> shift
+    shift <<= _BITS
+    found += shift
     return found
 
 

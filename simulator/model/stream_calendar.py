@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 
     Loop = Callable[..., Any]
 
-#: Arrivals in the time of one bucket: fewer make a large ring, more make long lists.
-_ARRIVALS: Final = 8
-#: The ring covers so many mean holds; what comes back later goes round once more.
+#: Arrivals within an hour: fewer make many hours, more make them long to look through.
+_PER_HOUR: Final = 8
+#: Arrivals within a day, at most: what comes back in one should fit a core's own cache.
+_PER_DAY: Final = 1 << 13
+#: The calendar covers so many mean holds; what comes back later goes round once more.
 _HOLDS: Final = 2
-_FEWEST, _MOST = 1 << 8, 1 << 22
-_ENTRIES: Final = 1 << 12
+_FEWEST_DAYS, _MOST_DAYS = 1 << 4, 1 << 20
+_ROOM: Final = 64
 
 
 class FatesByCalendar:
@@ -35,44 +38,54 @@ class FatesByCalendar:
         turn: group of each row by its index modulo the length of this, shape (period,).
         tuples: of each group.
         rate_per_s: about how many rows are due in a second.
-        hold_ns: about how long a tuple is held.
+        least_ns: no tuple is held for less.
+        hold_ns: about how long one is held.
         loop: `stream_loops.take`, or the same compiled.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a calendar is cut by
         self,
         turn: NDArray[np.int64],
         tuples: int,
         *,
         rate_per_s: float,
+        least_ns: int,
         hold_ns: float,
         loop: Loop = stream_loops.take,
     ) -> None:
         self._loop = loop
         self._turn = turn
         self._tuples = tuples
-        width_ns = max(1.0, _ARRIVALS * NS_PER_S / rate_per_s)
-        self._shift = int(np.log2(width_ns))
-        buckets = _HOLDS * hold_ns / 2**self._shift
-        size = 1 << int(np.ceil(np.log2(min(max(buckets, _FEWEST), _MOST))))
-        self._head = np.full(size, stream_loops.NONE, dtype=np.int32)
+        arrival_ns = NS_PER_S / rate_per_s
+        self._day_bits = int(np.log2(min(least_ns, max(1.0, _PER_DAY * arrival_ns))))
+        hour = int(np.log2(max(1.0, _PER_HOUR * arrival_ns)))
+        self._hour_bits = min(self._day_bits, hour)
+        days = _HOLDS * hold_ns / 2**self._day_bits
+        size = 1 << int(np.ceil(np.log2(min(max(days, _FEWEST_DAYS), _MOST_DAYS))))
+        self._tail = np.full(size, stream_loops.NONE, dtype=np.int32)
+        self._hours = np.zeros((1 << (self._day_bits - self._hour_bits)) + 1, dtype=np.int32)
         self._in_use = np.zeros(int(turn.max()) + 1, dtype=np.int64)
-        self._cursor = np.array([0, stream_loops.NONE], dtype=np.int64)
-        self._link = np.empty(0, dtype=np.int32)
+        self._cursor = np.zeros(stream_loops.CURSORS, dtype=np.int64)
+        self._cursor[stream_loops.UNUSED] = stream_loops.NONE
+        self._before = self._filled = self._owner = self._whose = np.empty(0, dtype=np.int32)
         self._back: Times = np.empty(0, dtype=np.int64)
-        self._owner = np.empty(0, dtype=np.int32)
-        self._more(_ENTRIES)
+        self._today: Times = np.empty(0, dtype=np.int64)
+        self._more_blocks(_ROOM)
 
-    def _more(self, count: int) -> None:
-        """Make room for so many more tuples that are taken at once."""
-        assert self._cursor[stream_loops.UNUSED] == stream_loops.NONE
-        before = len(self._link)
-        links = np.arange(before + 1, before + count + 1, dtype=np.int32)
+    def _more_blocks(self, count: int) -> None:
+        """Make room for so many more blocks of tuples that are taken at once."""
+        first = len(self._before)
+        links = np.arange(first + 1, first + count + 1, dtype=np.int32)
         links[-1] = stream_loops.NONE
-        self._link = np.concatenate([self._link, links])
-        self._back = np.concatenate([self._back, np.zeros(count, dtype=np.int64)])
-        self._owner = np.concatenate([self._owner, np.zeros(count, dtype=np.int32)])
-        self._cursor[stream_loops.UNUSED] = before
+        self._before = np.concatenate([self._before, links])
+        self._filled = _longer(self._filled, count)
+        self._back = _longer(self._back, count * stream_loops.BLOCK)
+        self._owner = _longer(self._owner, count * stream_loops.BLOCK)
+        self._cursor[stream_loops.UNUSED] = first
+
+    def _longer_days(self, count: int) -> None:
+        """Make room for so many more that come back on one day."""
+        self._today, self._whose = _longer(self._today, count), _longer(self._whose, count)
 
     def take(self, due: Times, hold: Times, first: int) -> Mask:
         """As `stream_fates.Fates` says."""
@@ -81,32 +94,49 @@ class FatesByCalendar:
         while True:
             place = (first + done) % len(self._turn)
             done = self._loop(
-                *(due, hold, done, self._turn, place, self._tuples, self._shift, self._in_use),
-                *(self._head, self._link, self._back, self._owner, self._cursor, taken),
+                *(due, hold, done, self._turn, place, self._tuples),
+                *(self._day_bits, self._hour_bits, self._in_use, self._tail, self._before),
+                *(self._filled, self._back, self._owner, self._hours, self._today, self._whose),
+                *(self._cursor, taken),
             )
             if done == len(due):
                 return taken
-            self._more(len(self._link))
+            if self._cursor[stream_loops.WANTS] == stream_loops.BLOCKS:
+                self._more_blocks(len(self._before))
+            else:
+                self._longer_days(max(_ROOM, len(self._today)))
 
     def in_use(self, now_ns: int) -> NDArray[np.int64]:
-        """As `stream_fates.Fates` says; in O(tuples that were ever taken at once)."""
-        spare = np.zeros(len(self._link), dtype=np.bool_)
-        entry = int(self._cursor[stream_loops.UNUSED])
-        while entry != stream_loops.NONE:
-            spare[entry] = True
-            entry = int(self._link[entry])
-        held = ~spare & (self._back > now_ns)
-        return np.bincount(self._owner[held], minlength=len(self._in_use))
+        """As `stream_fates.Fates` says."""
+        entry, hours = int(self._cursor[stream_loops.ENTRY]), self._hours
+        left = slice(entry, int(hours[-1]))
+        gone = self._whose[left][self._today[left] <= now_ns]
+        return self._in_use - np.bincount(gone, minlength=len(self._in_use))
+
+
+def _longer(values: NDArray[Any], count: int) -> NDArray[Any]:
+    return np.concatenate([values, np.zeros(count, dtype=values.dtype)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loops:
+    """The loops of `stream_loops`, compiled and ready."""
+
+    take: Loop
+    most_open: Loop
 
 
 @cache
-def fast_loop() -> Loop | None:
-    """`stream_loops.take` compiled and ready, None where there is no compiler."""
+def fast_loops() -> Loops | None:
+    """The compiled loops, None where there is no compiler."""
     make = compiler()
     if make is None:
         return None
-    loop = make(stream_loops.take)
+    loops = Loops(take=make(stream_loops.take), most_open=make(stream_loops.most_open))
     one = np.zeros(1, dtype=np.int64)
-    ready: Fates = FatesByCalendar(one, 1, rate_per_s=1.0, hold_ns=1.0, loop=loop)
+    ready: Fates = FatesByCalendar(
+        one, 1, rate_per_s=1.0, least_ns=1, hold_ns=1.0, loop=loops.take
+    )
     ready.take(one, one + 1, 0)
-    return loop
+    loops.most_open(one, one, 0)
+    return loops

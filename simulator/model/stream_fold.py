@@ -17,6 +17,8 @@ from simulator.traffic.stream import ROWS
 from simulator.units import NS_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from simulator.model.stream_fates import Mask
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 #: Rows between two looks at how many connections may be open at once.
-_LOOK: Final = 512
+_LOOK: Final = 32
 
 
 class Times:
@@ -65,11 +67,15 @@ class Times:
 class Peak:
     """The most connections open at once, exact.
 
+    Args:
+        loop: `stream_loops.most_open` compiled, None to do without.
+
     Attributes:
         most: that many.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Callable[..., int] | None = None) -> None:
+        self._loop = loop
         self.most = 0
         self._ends: Ints = np.empty(0, dtype=np.int64)
 
@@ -78,25 +84,39 @@ class Peak:
         """How many are open as the last one begins."""
         return len(self._ends)
 
-    def add(self, begins: Ints, ends: Ints) -> None:
+    def add(self, begins: Ints, ends: Ints, *, in_order: bool) -> None:
         """Add connections in order of their beginning, shape (n,).
 
         One that ends in the moment in which another begins is not beside it.
+
+        Args:
+            begins: ns.
+            ends: ns.
+            in_order: whether they end in the order in which they begin.
         """
         if not len(begins):
             return
         before = len(self._ends)
+        follow = in_order and (not before or self._ends[-1] <= ends[0])
         ends = np.concatenate([self._ends, ends])
-        ends.sort()
+        if not follow:
+            ends.sort()
+        if self._loop is not None:
+            self.most = max(self.most, self._loop(begins, ends, before))
+        else:
+            self._look(begins, ends, before)
+        self._ends = ends[int(np.searchsorted(ends, begins[-1], side="right")) :]
+
+
+    def _look(self, begins: Ints, ends: Ints, before: int) -> None:
         # A slice cannot hold more than all that began by its end, less all that ended before it.
         slices = np.arange(0, len(begins), _LOOK)
         gone = np.searchsorted(ends, begins[slices], side="right")
-        for at in slices[before + slices + _LOOK - gone > self.most].tolist():
-            there = begins[at : at + _LOOK]
-            begun = before + at + np.arange(1, len(there) + 1)
-            now = begun - np.searchsorted(ends, there, side="right")
-            self.most = max(self.most, int(now.max()))
-        self._ends = ends[int(np.searchsorted(ends, begins[-1], side="right")) :]
+        full = slices[before + slices + _LOOK - gone > self.most]
+        rows = (full[:, np.newaxis] + np.arange(_LOOK)).ravel()
+        rows = rows[rows < len(begins)]
+        now = before + 1 + rows - np.searchsorted(ends, begins[rows], side="right")
+        self.most = max(self.most, int(now.max(initial=0)))
 
 
 class Bins:
@@ -113,7 +133,7 @@ class Bins:
         self._until_ns = until_ns
         self.counts = np.zeros((-(-until_ns // every_ns), groups), dtype=np.int64)
 
-    def add(self, moments_ns: Ints, group: Ints) -> None:
+    def add(self, moments_ns: Ints, group: Ints, *, in_order: bool = False) -> None:
         """Add events, shapes (n,)."""
         groups = self.counts.shape[1]
         if len(moments_ns) and int(moments_ns.max()) > self._until_ns:
@@ -121,11 +141,21 @@ class Bins:
             moments_ns, group = moments_ns[inside], group[inside]
         if not len(moments_ns):
             return
-        place = moments_ns - 1
-        place //= self._every_ns
-        np.maximum(place, 0, out=place)
-        first, last = int(place.min()), int(place.max())
-        place -= first
+        if in_order:
+            first, last = (max(int(at) - 1, 0) // self._every_ns for at in moments_ns[[0, -1]])
+            edges = np.arange(first + 1, last + 1) * self._every_ns
+            inner = np.searchsorted(moments_ns, edges, side="right")
+            counts = np.diff(np.concatenate([[0], inner, [len(moments_ns)]]))
+            if groups == 1:
+                self.counts[first : last + 1, 0] += counts
+                return
+            place = np.repeat(np.arange(len(counts)), counts)
+        else:
+            place = moments_ns - 1
+            place //= self._every_ns
+            np.maximum(place, 0, out=place)
+            first, last = int(place.min()), int(place.max())
+            place -= first
         if groups > 1:
             place *= groups
             place += group
@@ -141,10 +171,16 @@ class Folded:
         turn: group of each row by its index modulo the length of this, shape (period,).
         last_ns: when the run ends at the latest; who is not closed by then is open.
         delays_ns: what `after_close` will be asked for.
+        loop: see `Peak`.
     """
 
     def __init__(
-        self, scenario: Scenario, turn: Ints, last_ns: int, delays_ns: tuple[int, ...] = ()
+        self,
+        scenario: Scenario,
+        turn: Ints,
+        last_ns: int,
+        delays_ns: tuple[int, ...] = (),
+        loop: Callable[..., int] | None = None,
     ) -> None:
         phases, every = len(scenario.traffic), scenario.sampling.every
         groups = int(turn.max()) + 1
@@ -160,7 +196,7 @@ class Folded:
         self.ok = np.zeros(phases, dtype=np.int64)
         self.late = np.zeros(phases, dtype=np.int64)  # not closed by the end
         self.response = Times()
-        self.peak = Peak()
+        self.peak = Peak(loop)
         self.asked = Bins(every, last_ns, 1)
         self.not_closed = Bins(every, last_ns, 1)
         self.opened = Bins(every, last_ns, groups)
@@ -197,7 +233,7 @@ class Folded:
         group = self._tiled[place : place + len(due)]
         self.sent[phase] += len(due)
         self.failed[phase] += len(due) - got
-        self.asked.add(due, group)
+        self.asked.add(due, group, in_order=True)
         if phase in self._measured:
             self.per_second.add(due, phase)
         if got < len(due):
@@ -217,11 +253,13 @@ class Folded:
 
     def _open(self, rows: Rows, taken: Mask, due: Ints, group: Ints, opened_ns: Ints) -> None:
         closed = due + opened_ns
-        self.opened.add(due, group)
-        self.closed.add(closed, group)
+        alike = len(opened_ns) == 1
+        self.opened.add(due, group, in_order=True)
+        self.closed.add(closed, group, in_order=alike)
         for delay_ns, bins in self._later.items():
-            bins.add(closed + delay_ns, group)
-        self.peak.add(due, closed)
+            bins.add(closed + delay_ns, group, in_order=alike)
+        if not alike or opened_ns[0]:  # who is gone at once is never beside another
+            self.peak.add(due, closed, in_order=alike)
         times = opened_ns
         if rows.requests:
             times = rows.service_ns if len(rows.service_ns) == 1 else rows.service_ns[taken]
@@ -238,8 +276,7 @@ class Folded:
                 one if len(one) == 1 else one[done] for one in (opened_ns, times)
             )
         self.ok[rows.phase] += count
-        alike = count if len(opened_ns) == 1 else 1
-        self.open_ns += int(opened_ns.sum()) * alike
+        self.open_ns += int(opened_ns.sum()) * (count if alike else 1)
         if measured:
             self.response.add(times, count)
 
@@ -262,9 +299,11 @@ class _Busiest:
         if phase != self._phase:
             self._phase, self._second, self._count = phase, 0, 0
         whole = (self._begins[phase + 1] - self._begins[phase]) // NS_PER_S
-        seconds = (due_ns - self._begins[phase]) // NS_PER_S
-        first = int(seconds[0])
-        counts = np.bincount(seconds - first)
+        since = [int(at) - self._begins[phase] for at in due_ns[[0, -1]]]
+        first, last = since[0] // NS_PER_S, since[1] // NS_PER_S
+        edges = self._begins[phase] + np.arange(first + 1, last + 1) * NS_PER_S
+        inner = np.searchsorted(due_ns, edges, side="left")
+        counts = np.diff(np.concatenate([[0], inner, [len(due_ns)]]))
         if first == self._second:
             counts[0] += self._count
         self._second = first + len(counts) - 1

@@ -19,7 +19,7 @@ from simulator.model.plain import dialed_in_turn, only_tuples_run_out
 from simulator.model.plain_run import group_name, listen
 from simulator.model.sampling import hop_lines, sample_line
 from simulator.model.showing import progress_at
-from simulator.model.stream_calendar import FatesByCalendar, fast_loop
+from simulator.model.stream_calendar import FatesByCalendar, fast_loops
 from simulator.model.stream_fates import FatesByArrays
 from simulator.model.stream_fold import Folded
 from simulator.preflight.hops import blocked_ns, hop_budgets, hops_of, source_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from simulator.engine import Job, Progress
     from simulator.model.plain import Times
     from simulator.model.plain_run import Write
+    from simulator.model.stream_calendar import Loops
     from simulator.model.stream_fates import Fates
     from simulator.scenario.schema import Scenario
     from simulator.traffic.stream import Rows
@@ -76,18 +77,19 @@ def _last_ns(scenario: Scenario) -> int:
     return scenario.duration_ns + scenario.grace
 
 
-def fates_for(scenario: Scenario, turn: Times, *, compiled: bool) -> Fates:
-    """Who decides: the compiled loop where there is one and it may be used, else arrays."""
+def fates_for(scenario: Scenario, turn: Times, loops: Loops | None) -> Fates:
+    """Who decides: the compiled loop where there is one, else arrays."""
     source = source_of(scenario, hops_of(scenario)[-1])
     tuples, blocked = hop_budgets(scenario)[-1].budget, blocked_ns(scenario, source)
     assert blocked, "cannot_stream leaves out tuples that are never given back"
-    loop = fast_loop() if compiled else None
-    if loop is None:
+    if loops is None:
         return FatesByArrays(turn, tuples)
     open_ns = max(one.lifetime.mean_ns for one in scenario.traffic)
     hold_ns = blocked + max(open_ns, scenario.backends.service_time.mean_ns)
     rate = planned(scenario) * NS_PER_S / scenario.duration_ns
-    return FatesByCalendar(turn, tuples, rate_per_s=rate, hold_ns=hold_ns, loop=loop)
+    return FatesByCalendar(
+        turn, tuples, rate_per_s=rate, least_ns=blocked, hold_ns=hold_ns, loop=loops.take
+    )
 
 
 class StreamRun:
@@ -114,11 +116,13 @@ class StreamRun:
         self._blocked_ns = blocked_ns(scenario, source) or 0
         order = np.arange(_period(scenario), dtype=np.int64)
         self._turn = dialed_in_turn(scenario, order)[2]
-        self._fates = fates_for(scenario, self._turn, compiled=compiled)
-        self._is_compiled = isinstance(self._fates, FatesByCalendar)
+        loops = fast_loops() if compiled else None
+        self._fates = fates_for(scenario, self._turn, loops)
+        self._is_compiled = loops is not None
         self._forgotten_ns = max(self._blocked_ns, KERNEL_TIME_WAIT_NS)
         delays = tuple({self._blocked_ns, self._forgotten_ns})
-        self._folded = Folded(scenario, self._turn, _last_ns(scenario), delays)
+        most_open = loops.most_open if loops is not None else None
+        self._folded = Folded(scenario, self._turn, _last_ns(scenario), delays, most_open)
         self._rows = rows or self._best_rows()
         self._planned = round(planned(scenario))
         self._moves, self._endpoints = listen(scenario, write)
