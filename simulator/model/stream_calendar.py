@@ -114,6 +114,55 @@ class FatesByCalendar:
         return self._in_use - np.bincount(gone, minlength=len(self._in_use))
 
 
+class FatesInTurn:
+    """`stream_fates.Fates` where all are held for the same time.
+
+    Args:
+        turn: group of each row by its index modulo the length of this, shape (period,).
+        tuples: of each group.
+        loop: `stream_loops.take_in_turn`, or the same compiled.
+    """
+
+    def __init__(
+        self, turn: NDArray[np.int64], tuples: int, *, loop: Loop = stream_loops.take_in_turn
+    ) -> None:
+        self._loop = loop
+        self._turn = turn
+        self._tuples = tuples
+        self._in_use = np.zeros(int(turn.max()) + 1, dtype=np.int64)
+        self._cursor = np.zeros(2, dtype=np.int64)
+        self._back: Times = np.zeros(_ROOM, dtype=np.int64)
+        self._owner = np.zeros(_ROOM, dtype=np.int32)
+
+    def take(self, due: Times, hold: Times, first: int) -> Mask:
+        """As `stream_fates.Fates` says."""
+        taken: Mask = np.zeros(len(due), dtype=np.bool_)
+        done = 0
+        while True:
+            place = (first + done) % len(self._turn)
+            done = self._loop(
+                *(due, int(hold[0]), done, self._turn, place, self._tuples),
+                *(self._in_use, self._back, self._owner, self._cursor, taken),
+            )
+            if done == len(due):
+                return taken
+            self._widen()
+
+    def _widen(self) -> None:
+        """Twice the ring, which is full: in order from its oldest entry."""
+        size = len(self._back)
+        order = np.arange(self._cursor[0], self._cursor[1]) % size
+        self._back = _longer(self._back[order], size)
+        self._owner = _longer(self._owner[order], size)
+        self._cursor[:] = 0, size
+
+    def in_use(self, now_ns: int) -> NDArray[np.int64]:
+        """As `stream_fates.Fates` says."""
+        places = np.arange(self._cursor[0], self._cursor[1]) % len(self._back)
+        gone = self._owner[places][self._back[places] <= now_ns]
+        return self._in_use - np.bincount(gone, minlength=len(self._in_use))
+
+
 def _longer(values: NDArray[Any], count: int) -> NDArray[Any]:
     return np.concatenate([values, np.zeros(count, dtype=values.dtype)])
 
@@ -123,6 +172,7 @@ class Loops:
     """The loops of `stream_loops`, compiled and ready."""
 
     take: Loop
+    take_in_turn: Loop
     most_open: Loop
 
 
@@ -132,11 +182,16 @@ def fast_loops() -> Loops | None:
     make = compiler()
     if make is None:
         return None
-    loops = Loops(take=make(stream_loops.take), most_open=make(stream_loops.most_open))
+    loops = Loops(
+        take=make(stream_loops.take),
+        take_in_turn=make(stream_loops.take_in_turn),
+        most_open=make(stream_loops.most_open),
+    )
     one = np.zeros(1, dtype=np.int64)
     ready: Fates = FatesByCalendar(
         one, 1, rate_per_s=1.0, least_ns=1, hold_ns=1.0, loop=loops.take
     )
-    ready.take(one, one + 1, 0)
+    for one_way in (ready, FatesInTurn(one, 1, loop=loops.take_in_turn)):
+        one_way.take(one, one + 1, 0)
     loops.most_open(one, one, 0)
     return loops

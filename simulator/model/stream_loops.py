@@ -165,6 +165,56 @@ def take(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop, and arrays, for a
     return row
 
 
+def take_in_turn(  # noqa: PLR0917 - arrays, for a compiler
+    due: Ints,
+    hold_ns: int,
+    begin: int,
+    turn: Ints,
+    place: int,
+    tuples: int,
+    in_use: Ints,
+    back: Ints,
+    owner: Short,
+    cursor: Ints,
+    taken: Flags,
+) -> int:
+    """`take` where all are held for the same time, so that they come back as they went.
+
+    Args:
+        due, begin, turn, place, tuples, taken: as for `take`.
+        hold_ns: how long each is held, above 0.
+        in_use: tuples of each group, shape (groups,), exact.
+        back: when each comes back, a ring of a power of 2.
+        owner: its group.
+        cursor: how many came back and how many were taken, ever, shape (2,).
+
+    Returns:
+        The first row that was not decided, as the ring is full; rows when all were.
+    """
+    mask = len(back) - 1
+    first, last = cursor[0], cursor[1]
+    row = begin
+    while row < len(due):
+        now = due[row]
+        while first < last and back[first & mask] <= now:
+            in_use[owner[first & mask]] -= 1
+            first += 1
+        group = turn[place]
+        taken[row] = in_use[group] < tuples
+        if taken[row]:
+            if last - first > mask:
+                break
+            back[last & mask], owner[last & mask] = now + hold_ns, group
+            in_use[group] += 1
+            last += 1
+        row += 1
+        place += 1
+        if place == len(turn):
+            place = 0
+    cursor[0], cursor[1] = first, last
+    return row
+
+
 def most_open(begins: Ints, ends: Ints, before: int) -> int:
     """The most connections open at once.
 

@@ -19,7 +19,7 @@ from simulator.model.plain import dialed_in_turn, only_tuples_run_out
 from simulator.model.plain_run import group_name, listen
 from simulator.model.sampling import hop_lines, sample_line
 from simulator.model.showing import progress_at
-from simulator.model.stream_calendar import FatesByCalendar, fast_loops
+from simulator.model.stream_calendar import FatesByCalendar, FatesInTurn, fast_loops
 from simulator.model.stream_fates import FatesByArrays
 from simulator.model.stream_fold import Folded
 from simulator.preflight.hops import blocked_ns, hop_budgets, hops_of, source_of
@@ -84,12 +84,22 @@ def fates_for(scenario: Scenario, turn: Times, loops: Loops | None) -> Fates:
     assert blocked, "cannot_stream leaves out tuples that are never given back"
     if loops is None:
         return FatesByArrays(turn, tuples)
+    if _all_alike(scenario):
+        return FatesInTurn(turn, tuples, loop=loops.take_in_turn)
     open_ns = max(one.lifetime.mean_ns for one in scenario.traffic)
     hold_ns = blocked + max(open_ns, scenario.backends.service_time.mean_ns)
     rate = planned(scenario) * NS_PER_S / scenario.duration_ns
     return FatesByCalendar(
         turn, tuples, rate_per_s=rate, least_ns=blocked, hold_ns=hold_ns, loop=loops.take
     )
+
+
+def _all_alike(scenario: Scenario) -> bool:
+    """Whether all connections of a scenario hold their tuple for the same time."""
+    serves = scenario.backends.service_time.constant
+    lives = {phase.lifetime.constant for phase in scenario.traffic}
+    asks = {phase.requests.constant for phase in scenario.traffic}
+    return serves is not None and None not in lives and len(lives) == len(asks) == 1
 
 
 class StreamRun:
