@@ -85,8 +85,8 @@ class Recorder(Protocol):
     """Where an engine writes what it sees; flushed to disk at least once a second.
 
     Streams are named: ``samples`` (one line a sample), ``roles`` (one line a role and tick),
-    ``leases``, ``events`` and ``folded`` as JSON lines; the streams of `records.ROW_STREAMS` as raw little-endian
-    rows of their columns.
+    ``leases``, ``events`` and ``folded`` as JSON lines; the streams of `records.ROW_STREAMS` as
+    raw little-endian rows of their columns.
 
     Raises:
         ResultsIncomplete: the disk would not take it.

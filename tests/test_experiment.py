@@ -95,6 +95,36 @@ async def test_a_plan_that_does_not_fit_is_refused_before_anything_is_made(tmp_p
     assert not (tmp_path / "results").exists()
 
 
+LONG = """\
+title: more than is kept
+backends: {ports: permanent}
+balancer: {driver: none, close: client}
+clients: {source: {addresses: 1, ports: kernel}}
+traffic:
+  - {name: long, for: 6s, arrivals: {poisson: 1000000/s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "words"),
+    [
+        ("kernel", "title=kept", "portchurn run FILE --engine model"),
+        ("model", "clients.source.ports=userspace", "clients.source.ports is userspace"),
+        ("kernel", "backends.churn={rate: 1/s}", "Nor can the model"),
+    ],
+)
+async def test_who_can_do_a_plan_that_is_too_long_is_told(
+    kind: str, change: str, words: str, tmp_path: Path
+) -> None:
+    engine = NoEngine()
+    engine.name = kind
+    [question] = questions(loaded(LONG, change))
+    with pytest.raises(Refused, match="6,000,000 connections; 5,000,000 are the most") as refused:
+        await answer(question, engine, Watcher(), tmp_path / "results", ["portchurn"])
+    assert words in str(refused.value).splitlines()[-1]
+    assert not (tmp_path / "results").exists()
+
+
 async def test_a_machine_that_is_too_small_refuses_before_anything_is_made(tmp_path: Path) -> None:
     hold = "hold: {connections: 900000, rate: 900000/s}"
     asked = loaded(SMALL.replace("arrivals: {constant: 10/s}", hold))

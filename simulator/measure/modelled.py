@@ -69,8 +69,9 @@ def model_table(run: Run) -> dict[str, Any] | None:
     """``model`` of a summary; None where the kernel did the run.
 
     Returns:
-        ``path``: ``events``, ``stretches``, ``streamed`` or ``compiled``; ``sent``: connections; ``took_s``: real time it took;
-        ``per_s``: connections a second of real time; ``unvalidated``: what was never checked.
+        ``path``: ``events``, ``stretches``, ``streamed`` or ``compiled``; ``sent``: connections;
+        ``took_s``: real time it took; ``per_s``: connections a second of real time;
+        ``unvalidated``: what was never checked.
     """
     if not is_modelled(run):
         return None

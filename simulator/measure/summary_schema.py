@@ -138,7 +138,8 @@ def _fields() -> dict[str, Node]:
         "engine": {"enum": ["kernel", "model"]},
         "model": _or_none(
             _object(
-                path={"enum": ["events", "stretches"]}, sent=COUNT, took_s=NUMBER, per_s=NUMBER,
+                path={"enum": ["events", "stretches", "streamed", "compiled"]},
+                sent=COUNT, took_s=NUMBER, per_s=NUMBER,
                 unvalidated=_said(_list(TEXT), "never held against the kernel"),
             ),
             "how the model did it; null where the kernel did",

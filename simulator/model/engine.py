@@ -98,7 +98,6 @@ class ModelEngine:
         finally:
             run.write()
 
-
     async def _stream(self, job: Job, recorder: Recorder, watch: Watch) -> None:
         """Do a job that is too long for rows (`stream_run`)."""
         scenario, write = job.scenario, recorder.line

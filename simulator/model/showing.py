@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
 
 #: Progress is shown, and a wish to stop looked for, so often.
-_SHOW_NS: Final = 100_000_000
+SHOW_NS: Final = 100_000_000
 
 
 class _Pause:
@@ -44,7 +44,7 @@ class Showing:
     async def now(self, progress: Callable[[], Progress]) -> bool:
         """Show progress if it is time to; whether there is a new wish to stop."""
         clock_ns = self._clock()
-        if clock_ns - self._shown_ns < _SHOW_NS:
+        if clock_ns - self._shown_ns < SHOW_NS:
             return False
         self._shown_ns = clock_ns
         self._watch.show(progress())

@@ -43,7 +43,7 @@ class FatesByCalendar:
         loop: `stream_loops.take`, or the same compiled.
     """
 
-    def __init__(  # noqa: PLR0913 - what a calendar is cut by
+    def __init__(
         self,
         turn: NDArray[np.int64],
         tuples: int,
@@ -188,9 +188,7 @@ def fast_loops() -> Loops | None:
         most_open=make(stream_loops.most_open),
     )
     one = np.zeros(1, dtype=np.int64)
-    ready: Fates = FatesByCalendar(
-        one, 1, rate_per_s=1.0, least_ns=1, hold_ns=1.0, loop=loops.take
-    )
+    ready: Fates = FatesByCalendar(one, 1, rate_per_s=1.0, least_ns=1, hold_ns=1.0, loop=loops.take)
     for one_way in (ready, FatesInTurn(one, 1, loop=loops.take_in_turn)):
         one_way.take(one, one + 1, 0)
     loops.most_open(one, one, 0)

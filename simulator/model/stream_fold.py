@@ -107,7 +107,6 @@ class Peak:
             self._look(begins, ends, before)
         self._ends = ends[int(np.searchsorted(ends, begins[-1], side="right")) :]
 
-
     def _look(self, begins: Ints, ends: Ints, before: int) -> None:
         # A slice cannot hold more than all that began by its end, less all that ended before it.
         slices = np.arange(0, len(begins), _LOOK)
@@ -272,9 +271,7 @@ class Folded:
             count = int(np.count_nonzero(done))
             self.late[rows.phase] += len(due) - count
             self.not_closed.add(due[~done], group[~done])
-            opened_ns, times = (
-                one if len(one) == 1 else one[done] for one in (opened_ns, times)
-            )
+            opened_ns, times = (one if len(one) == 1 else one[done] for one in (opened_ns, times))
         self.ok[rows.phase] += count
         self.open_ns += int(opened_ns.sum()) * (count if alike else 1)
         if measured:

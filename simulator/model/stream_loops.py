@@ -35,7 +35,7 @@ BLOCK = 64
 NONE = -1
 
 
-def take(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop, and arrays, for a compiler
+def take(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - for a compiler
     due: Ints,
     hold: Ints,
     begin: int,
@@ -165,7 +165,7 @@ def take(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop, and arrays, for a
     return row
 
 
-def take_in_turn(  # noqa: PLR0917 - arrays, for a compiler
+def take_in_turn(  # noqa: PLR0913, PLR0917 - for a compiler
     due: Ints,
     hold_ns: int,
     begin: int,
@@ -181,12 +181,17 @@ def take_in_turn(  # noqa: PLR0917 - arrays, for a compiler
     """`take` where all are held for the same time, so that they come back as they went.
 
     Args:
-        due, begin, turn, place, tuples, taken: as for `take`.
+        due: ns, shape (rows,), ascending.
         hold_ns: how long each is held, above 0.
+        begin: the row to begin with.
+        turn: group of each row by its place in this, shape (period,).
+        place: that of the row to begin with.
+        tuples: of each group.
         in_use: tuples of each group, shape (groups,), exact.
         back: when each comes back, a ring of a power of 2.
         owner: its group.
         cursor: how many came back and how many were taken, ever, shape (2,).
+        taken: set for each row, shape (rows,).
 
     Returns:
         The first row that was not decided, as the ring is full; rows when all were.

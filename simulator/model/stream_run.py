@@ -53,7 +53,10 @@ def cannot_stream(scenario: Scenario) -> list[str]:
     mode = scenario.clients.source.ports
     if mode in ("permanent", "userspace"):
         found.append(f"clients.source.ports is {mode}; kernel and the other modes of connect() can")
-    elif not found and not only_tuples_run_out(scenario):
+    budget = hop_budgets(scenario)[-1]
+    if budget.listening or budget.reserved:
+        found.append(f"ports of {budget.range_text} are reserved or listened on; move them away")
+    if not found and not only_tuples_run_out(scenario):
         found.append("more than tuples can run out, or who is dialed next depends on what was")
     groups, bins = _period(scenario), _last_ns(scenario) // scenario.sampling.every
     if groups > _GROUPS or groups * bins > _COUNTS or bins > _BINS:

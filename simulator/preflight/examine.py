@@ -297,10 +297,7 @@ def _length_refusals(scenario: Scenario) -> list[str]:
     if scenario.duration_ns <= MAX_DURATION_NS:
         return []
     lasts, most = format_ns(scenario.duration_ns), format_ns(MAX_DURATION_NS)
-    return [
-        f"traffic lasts {lasts}, and no run on the kernel may last longer than {most}; "
-        "the model needs no such time: --engine model"
-    ]
+    return [f"traffic lasts {lasts}, on the kernel {most} at most; --engine model takes no time"]
 
 
 def _memory_bytes(

@@ -57,8 +57,10 @@ class Rows:
 
 
 def planned(scenario: Scenario, traces: Mapping[str, Trace] | None = None) -> float:
-    """How many connections a scenario asks for on average; 0 for a closed loop, which is counted
-    only as it is drawn."""
+    """How many connections a scenario asks for on average.
+
+    0 for a closed loop, which is counted only as it is drawn.
+    """
     if scenario.loop == "closed":
         return 0.0
     attempts = scenario.clients.retry.attempts if scenario.clients.retry else 1

@@ -10,13 +10,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.measure.histogram import (
-    MAX_NS,
-    Histogram,
-    bucket_bounds,
-    bucket_of,
-    summary_of,
-)
+from simulator.buckets import MAX_NS
+from simulator.measure.histogram import Histogram, summary_of
 
 VALUES = st.lists(
     st.integers(0, MAX_NS) | st.integers(0, 5000) | st.integers(100_000, 10_000_000), max_size=60
@@ -27,19 +22,6 @@ PRECISION = 1 / 1024
 
 def of(values: list[int]) -> Histogram:
     return Histogram(np.array(values, dtype=np.int64))
-
-
-@given(st.integers(0, MAX_NS))
-def test_each_value_lies_in_its_bucket_which_is_narrow(value: int) -> None:
-    low, high = bucket_bounds(int(bucket_of(np.array([value]))[0]))
-    assert low <= value <= high
-    assert high - low <= low * PRECISION
-
-
-def test_buckets_follow_each_other_without_gap_or_overlap() -> None:
-    last = int(bucket_of(np.array([MAX_NS]))[0])
-    for index in range(last):
-        assert bucket_bounds(index)[1] + 1 == bucket_bounds(index + 1)[0]
 
 
 @given(VALUES.filter(bool))

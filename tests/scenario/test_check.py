@@ -137,9 +137,9 @@ def test_hold_beside_a_lifetime_is_named_at_the_lifetime() -> None:
     assert (only.path, only.place.column) == ("traffic.0.lifetime", 30)
 
 
-def test_more_than_an_hour_in_all_is_refused() -> None:
+def test_more_than_a_day_in_all_is_refused() -> None:
     phases = "".join(
-        f"  - {{name: p{n}, for: 1h, arrivals: {{constant: 1/min}}}}\n" for n in range(2)
+        f"  - {{name: p{n}, for: 1h, arrivals: {{constant: 1/min}}}}\n" for n in range(25)
     )
     (only,) = complaints(f"title: t\ntraffic:\n{phases}")
     assert only.path == "traffic"
