@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from simulator.records import PLAN_COLUMNS, SERVICE_COLUMNS
-from simulator.scenario.schema import MAX_CONNECTIONS
+from simulator.scenario.phases import MAX_CONNECTIONS
 from simulator.seeds import generator
 from simulator.traffic.arrivals import even_points, poisson_points
 from simulator.traffic.lifetimes import draw_ns
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from simulator.scenario.schema import Duration, Phase, Scenario
+    from simulator.scenario.distributions import Duration
+    from simulator.scenario.phases import Phase
+    from simulator.scenario.schema import Scenario
     from simulator.scenario.trace_file import Trace
 
     Times = NDArray[np.int64]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.scenario.schema import MAX_CONNECTIONS
+from simulator.scenario.phases import MAX_CONNECTIONS
 from simulator.traffic.plan import make_plan
 from simulator.traffic.stream import (
     cannot_be_drawn,
