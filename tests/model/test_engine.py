@@ -101,6 +101,14 @@ def test_a_stop_is_obeyed_and_accounted_for(tmp_path: Path) -> None:
     assert not np.any(run.connections["outcome"] == Outcome.PLANNED)
 
 
+def test_a_plain_run_shows_progress_and_a_stop_leaves_it_whole(tmp_path: Path) -> None:
+    watch = Watcher(stop_in="draining", level=1)
+    summary, _ = modelled(WALL, tmp_path, watch=watch)
+    assert summary["model"]["path"] == "stretches"
+    assert watch.states == ["draining"]
+    assert summary["attempts"]["not_sent"] == {}
+
+
 def test_what_it_cannot_do_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"balancer\.health_checks"):
         modelled(SMALL, tmp_path, "balancer.health_checks={every: 1s}")
