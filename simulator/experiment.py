@@ -20,7 +20,7 @@ from simulator.errors import (
 from simulator.kernel.limits import read_machine
 from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.model.engine import NAME as MODEL
-from simulator.model.stream_run import cannot_stream
+from simulator.model.stream_run import cannot_stream, who_can
 from simulator.preflight.examine import examine
 from simulator.seeds import pure_random, stream_key
 from simulator.store.read import load_run
@@ -171,16 +171,12 @@ def _plan(question: Question, engine: Engine) -> Plan:
     scenario, traces = question.scenario, question.loaded.traces
     if not is_too_long(scenario, traces):
         return make_plan(scenario, traces)
-    why_not = cannot_stream(scenario)
-    if engine.name == MODEL and not why_not:
+    if engine.name == MODEL and not cannot_stream(scenario):
         return no_rows(scenario)
-    hint = "The model can do it: portchurn run FILE --engine model"
-    if why_not:
-        hint = f"Nor can the model do it part by part: {'; '.join(why_not)}."
     try:
         return make_plan(scenario, traces)
     except Refused as refused:
-        raise Refused(f"{refused}\n{hint}") from None
+        raise Refused(f"{refused}\n{who_can(scenario)}") from None
 
 
 def measure(folder: Path) -> dict[str, Any]:

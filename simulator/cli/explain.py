@@ -146,10 +146,15 @@ def _explained(
     from simulator.preflight.model_only import model_only
     from simulator.traffic.churn import plan_moves
     from simulator.traffic.plan import make_plan
+    from simulator.traffic.stream import is_too_long
 
     try:
         plan = make_plan(scenario, traces)
     except Refused as error:
+        if is_too_long(scenario, traces):
+            from simulator.model.stream_run import who_can
+
+            error = Refused(f"{error}\n{who_can(scenario)}")
         refused = {"variant": name, "title": scenario.title, "refusals": [str(error)]}
         return refused, f"{_head(name, scenario)}\nREFUSED\n{error}\n"
     flight = examine(scenario, plan, read_machine())

@@ -66,6 +66,14 @@ def cannot_stream(scenario: Scenario) -> list[str]:
     return found
 
 
+def who_can(scenario: Scenario) -> str:
+    """Whether the model can do what no plan can hold, in a sentence."""
+    why_not = cannot_stream(scenario)
+    if why_not:
+        return f"Nor can the model do it part by part: {'; '.join(why_not)}."
+    return "The model can do it: portchurn run FILE --engine model"
+
+
 def is_streamed(scenario: Scenario) -> bool:
     """Whether a scenario is run part by part: it asks for more than is ever kept, and it can."""
     return not cannot_stream(scenario) and is_too_long(scenario)

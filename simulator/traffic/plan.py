@@ -356,7 +356,7 @@ def _refuse_too_large(scenario: Scenario, traces: Traces) -> None:
             f"The plan asks for {format_count(sum(counts) * attempts)} connections"
             f"{f', each tried {attempts} times' if attempts > 1 else ''}; "
             f"{format_count(MAX_CONNECTIONS)} are the most.\n{sums}\n"
-            "Lower the rates, or shorten the phases."
+            "Lower the rates, or shorten the phases; `portchurn predict` draws no plan."
         )
     means = [phase.requests.mean for phase in scenario.traffic]
     requests = sum(count * mean for count, mean in zip(counts, means, strict=True))
