@@ -20,13 +20,13 @@ from simulator.errors import (
 from simulator.kernel.limits import read_machine
 from simulator.kernel.sysctls import refuse_what_is_missing
 from simulator.model.engine import NAME as MODEL
-from simulator.model.stream_run import cannot_stream, who_can
+from simulator.model.stream_run import is_streamed, who_can
 from simulator.preflight.examine import examine
 from simulator.seeds import pure_random, stream_key
 from simulator.store.read import load_run
 from simulator.store.write import create_run
 from simulator.traffic.plan import make_plan
-from simulator.traffic.stream import is_too_long, no_rows
+from simulator.traffic.stream import is_too_long, no_rows, planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,7 +135,8 @@ async def answer(
         InternalError: the accounting does not add up.
     """
     scenario = question.scenario
-    plan = _plan(question, engine)
+    in_parts = engine.name == MODEL and is_streamed(scenario)
+    plan = no_rows(scenario) if in_parts else _plan(question)
     if engine.name == "kernel":  # no other engine needs descriptors, ports or settings of ours
         examine(scenario, plan, read_machine()).refuse()
         refuse_what_is_missing(scenario.kernel)
@@ -148,6 +149,7 @@ async def answer(
         engine=engine.name,
         command=command,
         plan=plan.files,
+        without_rows=round(planned(scenario)) if in_parts else None,
     ) as writer:
         config = scenario.balancer.config
         if config is not None:
@@ -162,20 +164,18 @@ async def answer(
     return Answer(folder=writer.folder, summary=summary, exit_code=exit_code(summary))
 
 
-def _plan(question: Question, engine: Engine) -> Plan:
-    """The plan of a question, or none where the model will draw it part by part.
+def _plan(question: Question) -> Plan:
+    """The plan of a question.
 
     Raises:
-        Refused: it is too long for this engine; who can do it is told.
+        Refused: it is too long to be kept; who can do without is told.
     """
     scenario, traces = question.scenario, question.loaded.traces
-    if not is_too_long(scenario, traces):
-        return make_plan(scenario, traces)
-    if engine.name == MODEL and not cannot_stream(scenario):
-        return no_rows(scenario)
     try:
         return make_plan(scenario, traces)
     except Refused as refused:
+        if not is_too_long(scenario, traces):
+            raise
         raise Refused(f"{refused}\n{who_can(scenario)}") from None
 
 

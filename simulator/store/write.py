@@ -303,6 +303,7 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
     command: Sequence[str],
     plan: Mapping[str, np.ndarray[Any, Any]],
     host: Mapping[str, Any] | None = None,
+    without_rows: int | None = None,
 ) -> RunWriter:
     """Make the folder of a run, with its manifest, its plan, and room for its connections.
 
@@ -316,6 +317,7 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
         command: the command line, to do the run again.
         plan: PLAN_COLUMNS of shape (connections,) and ``service_ns``.
         host: facts about the machine; captured here when not given.
+        without_rows: about how many connections are asked for, where no row of any is kept.
 
     Raises:
         Refused: the results cannot be kept; nothing is left behind.
@@ -342,6 +344,7 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
         "command": list(command),
         "owner": owner.this_process().as_dict(),
         "connections": rows,
+        **({} if without_rows is None else {"without_rows": without_rows}),
         "environment": dict(environment.capture() if host is None else host)
         | environment.driver_facts(scenario.balancer.driver),
         "scenario_text": text,

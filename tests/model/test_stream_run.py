@@ -15,6 +15,7 @@ from simulator.model.engine import ModelEngine
 from simulator.model.stream_run import StreamRun, cannot_stream, is_streamed
 from simulator.store.read import load_run
 from simulator.traffic import stream
+from tests.measure.test_summary_schema import check
 from tests.support.jobs import Watcher
 from tests.support.scenarios import loaded
 
@@ -100,6 +101,16 @@ def test_the_run_over_time_adds_up(tmp_path: Path) -> None:
         assert sum(series.rates_per_s[name]) * series.bin_s == pytest.approx(attempts[name])
     assert max(series.open_connections) <= found.summary["connections"]["peak_concurrent"]
     assert series.open_connections[-1] == attempts["open_at_end"]
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_what_is_stored_says_that_no_row_is_kept(tmp_path: Path) -> None:
+    found = run(tmp_path)
+    manifest = json.loads((found.folder / "manifest.json").read_text())
+    asked = 600 + 8 * (600 + 1500) / 2 + 2 * 101
+    assert (manifest["connections"], manifest["without_rows"]) == (0, asked)
+    assert any("no row of any" in note for note in found.summary["notes"])
+    check(found.summary)
 
 
 @pytest.mark.usefixtures("in_parts")
