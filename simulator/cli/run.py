@@ -155,10 +155,12 @@ def command(  # noqa: PLR0913 - one argument for each option
 
 def engine_for(asked: Sequence[Question]) -> str:
     """The engine that can do all of it, where none was asked for; the model not without a word."""
+    from simulator.model.stream_run import is_streamed
     from simulator.preflight.model_only import model_only
 
+    long = "more connections than are ever kept"
     for question in asked:
-        for reason in model_only(question.scenario):
+        for reason in [long] * is_streamed(question.scenario) + model_only(question.scenario):
             click.echo(f"By the model engine, without a socket ({reason}).", err=True)
             return "model"
     return "kernel"

@@ -39,10 +39,9 @@ from simulator.records import (
     SERVICE_COLUMNS,
     Hop,
 )
-from simulator.scenario.fields import MAX_DURATION_NS
 from simulator.scenario.schema import BINDS_A_PORT
 from simulator.traffic.plan import peak_overlap
-from simulator.units import NS_PER_S, format_bytes, format_count, format_ns
+from simulator.units import NS_PER_S, format_bytes, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -155,7 +154,6 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
         *_descriptor_refusals(roles, machine),
         *_machine_refusals(roles, machine, memory, disk),
         *_port_refusals(scenario),
-        *_length_refusals(scenario),
         *driver_refusals(scenario),
         *(f"{one}: use --engine model" for one in model_only(scenario)),
         *compiled_refusals(scenario),
@@ -291,13 +289,6 @@ def _need(
         is_chosen=chosen is not None,
         sentence=f"{' + '.join(words)} = {format_count(total)} descriptors",
     )
-
-
-def _length_refusals(scenario: Scenario) -> list[str]:
-    if scenario.duration_ns <= MAX_DURATION_NS:
-        return []
-    lasts, most = format_ns(scenario.duration_ns), format_ns(MAX_DURATION_NS)
-    return [f"traffic lasts {lasts}, on the kernel {most} at most; --engine model takes no time"]
 
 
 def _memory_bytes(

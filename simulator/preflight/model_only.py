@@ -1,10 +1,12 @@
-"""What the kernel engine cannot do and the model engine can: rules of other machines."""
+"""What the kernel engine cannot do and the model engine can: rules of other machines, and days."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from simulator.errors import Refused
+from simulator.scenario.fields import MAX_DURATION_NS
+from simulator.units import format_ns
 
 if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
@@ -21,6 +23,9 @@ def model_only(scenario: Scenario) -> list[str]:
         for part, source in sources.items()
         if source.system != "linux"
     ]
+    if scenario.duration_ns > MAX_DURATION_NS:
+        lasts, most = format_ns(scenario.duration_ns), format_ns(MAX_DURATION_NS)
+        found.append(f"traffic lasts {lasts}, and {most} at most on the kernel")
     return found
 
 

@@ -179,11 +179,3 @@ def test_retries_are_rows_but_no_load_that_is_planned_for() -> None:
     assert found.asked_peak_per_s == plain.asked_peak_per_s
     assert found.disk_bytes > plain.disk_bytes
     assert any("up to 30 of 40 connections are retries" in note for note in found.notes)
-
-
-def test_more_than_an_hour_is_for_the_model() -> None:
-    hours = [f"{{name: {name}, for: 1h, arrivals: {{constant: 1/s}}}}" for name in ("one", "two")]
-    assert flight(f"traffic=[{hours[0]}]").refusals == ()
-    (only,) = flight(f"traffic=[{', '.join(hours)}]").refusals
-    assert "lasts 7,200s, on the kernel 3,600s at most" in only
-    assert "--engine model" in only

@@ -33,3 +33,10 @@ def test_it_is_refused_by_its_key(change: str, words: str) -> None:
         refuse_model_only(scenario)
     with pytest.raises(Refused, match="use --engine model"):
         examine(scenario, make_plan(scenario), read_machine()).refuse()
+
+
+def test_more_than_an_hour_is_for_the_model() -> None:
+    hours = [f"{{name: {name}, for: 1h, arrivals: {{constant: 1/s}}}}" for name in ("one", "two")]
+    assert model_only(small(f"traffic=[{hours[0]}]")) == []
+    [reason] = model_only(small(f"traffic=[{', '.join(hours)}]"))
+    assert "lasts 7,200s, and 3,600s at most" in reason

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 DAY = SCENARIOS / "nat-fleet-day.yaml"
-PEAK = ("--engine", "model", "--variant", "five addresses, for the peak")
+PEAK = ("--variant", "five addresses, for the peak")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
