@@ -49,8 +49,10 @@ def test_a_wrong_option_is_a_usage_error() -> None:
 
 
 def test_the_model_is_measured_on_a_task_that_it_shares_with_others() -> None:
-    done = portchurn("bench", "model", "--connections", "50000", "--output", "json")
+    done = portchurn(
+        "bench", "model", "--connections", "500000", "--rounds", "1", "--output", "json"
+    )
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["name"] for row in rows][:2] == ["arrays", "events"]
-    assert all(row["same"] > 0.999 and row["per_s"] > 0 for row in rows)
+    assert {row["name"] for row in rows} >= {"numpy", "arrays", "events"}
+    assert all(row["same"] > 0.999 and row["whole_per_s"] > 0 for row in rows)
