@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -78,3 +79,15 @@ def test_a_compiler_that_fails_is_an_error_with_its_words(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RunFailed, match="did not compile"):
         cache.compile_first(lambda _line: None)
+
+
+def test_every_file_that_compiled_code_takes_something_from_names_the_folder() -> None:
+    taken = set(cache._SOURCES)
+    for name in cache._SOURCES:
+        if "/compiled/" not in name:
+            continue
+        tree = ast.parse((cache._PACKAGE / name).read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simulator."):
+                file = (node.module or "").removeprefix("simulator.").replace(".", "/") + ".py"
+                assert file in taken or file == "live/compiled/cache.py", f"{name} needs {file}"
