@@ -1,0 +1,1 @@
+"""What DNS says and what a forger of it can guess: pure, no socket, no clock."""
