@@ -14,12 +14,13 @@ from simulator.scenario.faults import Faults, Stream
 from simulator.scenario.fields import Count, Mapping, Ports, TimeNs, about, as_written
 from simulator.scenario.flapping import Flapping  # noqa: TC001 - read by pydantic
 from simulator.scenario.kinds import KINDS_TEXT, STREAM_TEXT, BackendKind
+from simulator.scenario.resolver import Zone
 
 MAX_BACKENDS = 16_384
 
 
 class Backends(Mapping):
-    """Real TCP servers, each listening on a port it was given dynamically."""
+    """Real servers, TCP unless `kind` is dns, each listening on a port it was given dynamically."""
 
     count: Annotated[int, Field(ge=1, le=MAX_BACKENDS, strict=True)] = Field(
         default=1, description="how many backends"
@@ -112,6 +113,8 @@ class Backends(Mapping):
             "when there are more backends; all equal unless given"
         ),
     )
+
+    zone: Zone = Field(default_factory=Zone, description="with kind: dns, what there is to ask for")
 
     @model_validator(mode="after")
     def _fits(self) -> Backends:

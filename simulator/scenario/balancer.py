@@ -20,6 +20,7 @@ from simulator.scenario.compiled import compiled_can
 from simulator.scenario.config_file import ConfigName  # noqa: TC001 - read by the model
 from simulator.scenario.driver import DriverName, driver_can
 from simulator.scenario.fields import Count, Mapping, SizeBytes, TimeNs, about, as_written
+from simulator.scenario.resolver import Resolver
 from simulator.scenario.source import Source
 
 
@@ -69,8 +70,9 @@ class Balancer(Mapping):
         default="own",
         description=(
             "`own` relay; `haproxy` or `nginx`, the program as this machine has it, with a "
-            "configuration made from the keys below (docs/drivers.md); or `none`: clients connect "
-            "straight to the backends"
+            "configuration made from the keys below (docs/drivers.md); `none`: clients connect "
+            "straight to the backends; or `resolver`: stub clients ask it by UDP, and it asks "
+            "backends of kind dns"
         ),
     )
     config: ConfigName | None = Field(
@@ -164,6 +166,9 @@ class Balancer(Mapping):
         default=as_written("0ms"),
         description="how old the connection counts are that the policy compares",
     )
+    resolver: Resolver | None = Field(
+        default=None, description="of `driver: resolver`, which has its defaults unless given"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -178,6 +183,9 @@ class Balancer(Mapping):
 
     @model_validator(mode="after")
     def _care_is_used(self) -> Balancer:
+        if self.driver == "resolver" and self.resolver is None:
+            # Still being validated, nobody has seen the value yet: frozen means frozen after this.
+            object.__setattr__(self, "resolver", Resolver())
         care_is_used(self)
         driver_can(self)
         compiled_can(self)

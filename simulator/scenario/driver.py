@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simulator.scenario.balancer import Balancer
     from simulator.scenario.fields import Where
 
-DriverName = Literal["own", "none", "haproxy", "nginx"]
+DriverName = Literal["own", "none", "haproxy", "nginx", "resolver"]
 #: Drivers that are programs of others.
 FOREIGN: Final = ("haproxy", "nginx")
 #: Policies that each of them has, in our words.

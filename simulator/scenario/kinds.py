@@ -17,12 +17,13 @@ def _as_called_now(value: object) -> object:
     return "stream" if value == "request-response" else value
 
 
-BackendKind = Annotated[Literal["stream", "echo", "http"], BeforeValidator(_as_called_now)]
+BackendKind = Annotated[Literal["stream", "echo", "http", "dns"], BeforeValidator(_as_called_now)]
 
 KINDS_TEXT: Final = (
     "what they and the clients speak: `stream` (requests and answers with a head of a few bytes), "
     "`echo` (whatever comes goes back at once, so an answer is as long as its request), `http` "
-    "(HTTP/1.1 with keep-alive, GET without and POST with a request body)"
+    "(HTTP/1.1 with keep-alive, GET without and POST with a request body), `dns` (authoritative "
+    "servers over UDP, behind `driver: resolver`)"
 )
 STREAM_TEXT: Final = (
     "answers in paced chunks, not whole; with kind: http by chunked transfer coding"

@@ -41,6 +41,7 @@ from simulator.scenario.json_schema import scenario_json_schema
 from simulator.scenario.nat import Nat
 from simulator.scenario.phases import Hold, Phase
 from simulator.scenario.requests import RequestRange, Requests
+from simulator.scenario.resolver import Forger, Pool, Resolver, Zone
 from simulator.scenario.schema import Clients, Kernel, Sampling, Scenario
 from simulator.scenario.sidecar import Sidecar
 from simulator.scenario.source import Source
@@ -60,6 +61,7 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Faults, "faults"),
     (Stream, "stream"),
     (Flapping, "flapping"),
+    (Zone, "zone"),
     (Churn, "churn"),
     (Departure, "at"),
     (ScaleStep, "scale"),
@@ -69,6 +71,9 @@ _SECTIONS: Final[tuple[tuple[type[Mapping], str], ...]] = (
     (Ejection, "ejection"),
     (Queue, "queue"),
     (RetryBudget, "retry_budget"),
+    (Resolver, "resolver"),
+    (Pool, "pool"),
+    (Forger, "forger"),
     (Sidecar, "sidecar"),
     (Nat, "nat"),
     (Clients, "clients"),

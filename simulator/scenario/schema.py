@@ -35,6 +35,7 @@ from simulator.scenario.kinds import (
 )
 from simulator.scenario.nat import Nat, nat_fits
 from simulator.scenario.phases import Phase  # noqa: TC001 - read by pydantic
+from simulator.scenario.resolver import resolver_fits
 from simulator.scenario.sidecar import Sidecar, sidecar_fits
 from simulator.scenario.source import Source, SourcePortMode, systems_fit
 from simulator.scenario.sysctls import ALLOWED_SYSCTLS
@@ -234,6 +235,9 @@ class Scenario(Mapping):
         if wrong:
             raise about(*wrong[0], *wrong[1:])
         self._keep_clients_out_of_the_way()
+        wrong += resolver_fits(self)
+        if wrong:
+            raise about(*wrong[0], *wrong[1:])
         answers_of_echo(self)
         return self
 

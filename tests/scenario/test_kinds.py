@@ -33,7 +33,7 @@ def test_plain_requests_are_the_default_and_its_old_name_is_still_read() -> None
 def test_an_unknown_kind_is_answered_with_those_there_are() -> None:
     (found,) = complaints(SMALL, "backends.kind=htp")
     assert found.path == "backends.kind"
-    assert "must be one of stream, echo, http; did you mean http?" in found.message
+    assert "must be one of stream, echo, http, dns; did you mean http?" in found.message
 
 
 def test_a_queue_is_of_those_who_wait_for_a_limit() -> None:
