@@ -130,6 +130,7 @@ class Run:
         sidecar_dials: DIAL_COLUMNS of all sidecar workers; no rows where there is no sidecar.
         sidecar_refusals: REFUSAL_COLUMNS of all sidecar workers.
         sidecar_cuts: CUT_COLUMNS of all sidecar workers.
+        questions: QUESTION_COLUMNS of all DNS servers; no rows where there are none.
         samples: lines of the socket sampler, in time order.
         roles: CPU, memory and counters of each role, in time order.
         leases: who held which port from when to when.
@@ -146,6 +147,7 @@ class Run:
     sidecar_dials: Columns
     sidecar_refusals: Columns
     sidecar_cuts: Columns
+    questions: Columns
     samples: Sequence[Mapping[str, Any]]
     roles: Sequence[Mapping[str, Any]]
     leases: Sequence[Mapping[str, Any]]

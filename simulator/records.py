@@ -89,6 +89,15 @@ CUT_COLUMNS: Final[dict[str, str]] = {
     "near_port": "<i8",
 }
 
+#: One row per DNS question that reached an authoritative server, as somebody on the path sees it.
+QUESTION_COLUMNS: Final[dict[str, str]] = {
+    "t_ns": "<i8",
+    "backend": "<i8",  # backend id
+    "peer_address": "<i8",  # the resolver's IPv4 address as a number, host order
+    "peer_port": "<i8",
+    "ident": "<i8",  # the question's ID
+}
+
 #: Streams of rows that relays append, by name.
 ROW_STREAMS: Final[dict[str, dict[str, str]]] = {
     "dials": DIAL_COLUMNS,
@@ -96,6 +105,7 @@ ROW_STREAMS: Final[dict[str, dict[str, str]]] = {
     "sidecar-dials": DIAL_COLUMNS,
     "sidecar-refusals": REFUSAL_COLUMNS,
     "sidecar-cuts": CUT_COLUMNS,
+    "questions": QUESTION_COLUMNS,
 }
 
 
@@ -150,6 +160,10 @@ class Ending(IntEnum):
     FULL = -10  # every backend had as many connections as it may; waiting was no use either
     HTTP_PROTOCOL = -20  # the answer was no HTTP, or not as long as was asked for
     SELF_CONNECT = -21  # the connection's other end was its own
+    FORGED = -40  # a DNS answer that no server gave
+    SERVFAIL = -41  # a DNS answer that says that its server failed
+    NXDOMAIN = -42  # one that says that there is no such name
+    TRUNCATED = -43  # one that did not fit into a datagram
     NAT_PORTS = -60  # every port that the NAT may use for this connection is taken
     NAT_POOL = -61  # the NAT has no more ports to deal out to this host
     NAT_TABLE = -62  # the NAT tracks as many connections as it can

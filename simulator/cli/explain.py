@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from simulator.traffic.plan import Plan
 
 
-_KINDS: Final = {"stream": "backends", "echo": "echo backends", "http": "HTTP backends"}
+_KINDS: Final = {
+    "stream": "backends",
+    "echo": "echo backends",
+    "http": "HTTP backends",
+    "dns": "DNS servers",
+}
 _MOVES: Final = {"leave": "leaves", "back": "is back"}
 _MOVES_SHOWN: Final = 8
 
@@ -265,6 +270,7 @@ def _phase(phase: Phase, count: int) -> str:
 
 
 def _creates(scenario: Scenario) -> Iterator[str]:
+    from simulator.preflight.dns import resolver_words
     from simulator.preflight.drivers import driver_words
     from simulator.scenario.driver import FOREIGN
 
@@ -283,6 +289,8 @@ def _creates(scenario: Scenario) -> Iterator[str]:
         yield "no balancer: clients connect straight to the backends"
     elif balancer.driver in FOREIGN:
         yield driver_words(scenario)
+    elif balancer.resolver is not None:
+        yield resolver_words(scenario)
     else:
         yield (
             f"{balancer.workers} relay worker{'s' * (balancer.workers > 1)}, policy "

@@ -29,7 +29,7 @@ from simulator.live.wire import ANSWER, ANSWER_MAGIC, FLAG_CLOSE, REQUEST, REQUE
 if TYPE_CHECKING:
     import asyncio
     import socket
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from simulator.live.channel import Message
     from simulator.live.settings import BackendRole
@@ -221,10 +221,13 @@ class BackendServers(Role):
 
     def _held_by(self, backend: int) -> Message:
         """Who has the port of a backend that can have no other; looked up once for each absence."""
+        return self._held_as(backend, find_holder)
+
+    def _held_as(self, backend: int, find: Callable[[str, int], Message | None]) -> Message:
         if self._settings.allocator != "fixed" or backend in self._robbed:
             return {}
         address, port = self._address[backend], self._settings.first + backend
-        holder = find_holder(address, port)
+        holder = find(address, port)
         if holder is None:
             return {}  # it has just let go
         self._robbed.add(backend)

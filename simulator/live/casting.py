@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import settings_for
 from simulator.live.casting_care import care_settings
+from simulator.live.casting_dns import forger_roles, resolver_roles
 from simulator.live.casting_driver import driver_role, template_of
 from simulator.live.casting_sidecar import (
     SIDECAR_FRONT,
@@ -40,6 +41,7 @@ from simulator.preflight.places import (
 )
 from simulator.records import Hop
 from simulator.scenario.driver import FOREIGN
+from simulator.scenario.resolver import has_resolver
 from simulator.seeds import stream_key
 from simulator.traffic.churn import first_backends
 from simulator.traffic.flapping import first_down_ns, flapping_ids
@@ -72,6 +74,7 @@ def source_settings(
         first=ports.first,
         last=ports.last,
         seed=stream_key(scenario.seed, name, worker) >> 65,
+        datagrams=has_resolver(scenario),
         may_meet_itself=is_routed(source) and scenario.backends.address == "shared",
     )
 
@@ -116,6 +119,7 @@ def _backend_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
             flap_up_ns=backends.flapping.up if backends.flapping else 0,
             flap_down_ns=backends.flapping.down if backends.flapping else 0,
             flap_end_ns=scenario.duration_ns,
+            missing=backends.zone.missing,
         )
         specs.append(
             RoleSpec(
@@ -133,6 +137,8 @@ def _balancer_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpe
     balancer = scenario.balancer
     if balancer.driver == "none":
         return []
+    if has_resolver(scenario):
+        return resolver_roles(scenario, FRONT, loop)
     if balancer.driver in FOREIGN:
         sources = source_addresses(balancer.source, BALANCER_PREFIX)
         role = driver_role(scenario, FRONT, sources, template_of(scenario, folder))
@@ -204,6 +210,7 @@ def _client_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpec]
                 ),
                 turns_end_ns=_turns_end_ns(scenario),
                 speaks=scenario.backends.kind,
+                names=scenario.backends.zone.names,
             ),
             descriptors=clients.descriptors,
             loop=loop,
@@ -220,6 +227,8 @@ def _blocking_ms(scenario: Scenario, source: Source) -> int:
 
 
 def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
+    if has_resolver(scenario):
+        return ()  # tuples are of TCP; who asked from which UDP port is in the records
     ends = {
         Hop.CLIENT_BALANCER.label: (scenario.clients.source, CLIENT_PREFIX, FRONT_PREFIX),
         Hop.BALANCER_BACKEND.label: (scenario.balancer.source, BALANCER_PREFIX, BACKEND_PREFIX),
@@ -287,6 +296,7 @@ def cast(scenario: Scenario, folder: Path, connections: int, loop: str = "uvloop
         *_balancer_roles(scenario, folder, loop),
         *sidecar_roles(scenario, FRONT, source_settings, loop),
         *_client_roles(scenario, folder, loop),
+        *forger_roles(scenario, loop),
         sampler,
     )
     tick_ns = max(_TICK_NS, len(roles) * NS_PER_S // _TICKS_PER_S)

@@ -32,8 +32,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from simulator.errors import EXIT_INTERNAL, EXIT_OK, Refused
 from simulator.kernel import namespace, sysctls
 from simulator.live.channel import ChannelBroken, Decoder, Message, encode
+from simulator.live.dns_settings import ForgerRole, ResolverRole
 from simulator.live.driver_settings import DriverRole
 from simulator.live.kinds import client_for, import_spoken, servers_for
+from simulator.live.raw_share import keep_raw, take_raw
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -62,6 +64,8 @@ _ROLE_MODULES: Final = {
     "client": "simulator.live.client",
     "haproxy": "simulator.live.balancers.haproxy",
     "nginx": "simulator.live.balancers.nginx",
+    "resolver": "simulator.live.balancers.resolver",
+    "forger": "simulator.live.forger",
     "sampler": "simulator.live.sampler",
 }
 
@@ -186,6 +190,7 @@ def _start_roles(
     found = sysctls.read_settings()
     ledger = _open_ledger(settings)
     _import_roles(settings)
+    raw = take_raw(settings.roles)
     namespace.confine(mode)
     shared = take_shared_ports(settings.roles)
     gc.collect()
@@ -197,12 +202,14 @@ def _start_roles(
             if mode == HOST:
                 namespace.die_with_parent()  # there is no PID namespace that would end it
             others = [one for one in role_sockets if one != descriptor]
-            _as_role(control, others, spec, descriptor, ledger, shared)
+            _as_role(control, others, spec, descriptor, ledger, shared, raw)
         pids[pid] = spec
     for descriptor in role_sockets:
         os.close(descriptor)
     for listener, _lease in shared.values():
         listener.close()
+    if raw is not None:
+        raw.close()
     control.send({"is": "crew", "mode": mode, "sysctls": found, "init": namespace.outer_pid()})
     return pids
 
@@ -229,6 +236,8 @@ def _import_roles(settings: CrewSettings) -> None:
 
 
 def _module_key(spec: RoleSpec) -> str:
+    if isinstance(spec.settings, ResolverRole):
+        return "resolver"
     return spec.settings.driver if isinstance(spec.settings, DriverRole) else spec.kind
 
 
@@ -239,6 +248,7 @@ def _as_role(
     descriptor: int,
     ledger: Ledger | None,
     shared: dict[int, Share],
+    raw: socket.socket | None,
 ) -> NoReturn:
     code = EXIT_INTERNAL
     try:
@@ -253,7 +263,8 @@ def _as_role(
         gc.set_threshold(200_000, 20, 20)
         loop = new_loop(spec.loop)
         mine = keep_only(shared, spec)
-        role = build_role(loop, socket.socket(fileno=descriptor), spec, ledger, mine)
+        own_raw = keep_raw(raw, spec)
+        role = build_role(loop, socket.socket(fileno=descriptor), spec, ledger, mine, own_raw)
         run_role(role, spec.tick_ns / 1e9)
         code = EXIT_OK
     except Exception:  # noqa: BLE001 - PID 1 reports the exit code, stderr holds the traceback
@@ -268,6 +279,7 @@ def build_role(
     spec: RoleSpec,
     ledger: Ledger | None,
     share: Share | None = None,
+    raw: socket.socket | None = None,
 ) -> Role:
     """The role object for a specification."""
     settings: Any = spec.settings
@@ -279,6 +291,15 @@ def build_role(
         return OwnBalancer(loop, sock, spec.index, settings)
     if isinstance(settings, DriverRole):
         return _build_minder(loop, sock, spec.index, settings)
+    if isinstance(settings, ResolverRole):
+        from simulator.live.balancers.resolver import Resolver
+
+        return Resolver(loop, sock, spec.index, settings)
+    if isinstance(settings, ForgerRole):
+        from simulator.live.forger import Forger
+
+        assert raw is not None
+        return Forger(loop, sock, spec.index, settings, raw)
     if isinstance(settings, SidecarRole):
         from simulator.live.balancers.sidecar import Sidecar
 

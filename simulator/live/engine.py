@@ -14,6 +14,7 @@ from simulator.clock import boottime_ns, monotonic_ns
 from simulator.errors import RunFailed
 from simulator.kernel.limits import memory_available
 from simulator.kernel.sysctls import refuse_what_is_missing
+from simulator.live.aiming import aim, write_pools
 from simulator.live.casting import cast
 from simulator.live.casting_sidecar import sidecar_told
 from simulator.live.logbook import Logbook
@@ -79,6 +80,7 @@ class _Conductor:
         self._moves = Moves(job.scenario, self._roster, self._logbook)
         self._meter = ProgressMeter(job, settings)
         self._memory = MemoryGauge(memory_available)
+        self._pools: list[Message] = []
         self._stop_level = 0
         self._suspend_gap_ns = 0
 
@@ -124,6 +126,8 @@ class _Conductor:
         told = self._roster.of("balancer") or self._roster.of("client")
         self._roster.tell(told, {"do": "membership", "insert": endpoints, "remove": []})
         await self._expect(told, lambda one: one.members is not None, "introduced")
+        aimed = aim(self._roster, self._pools, endpoints)
+        await self._expect(aimed, lambda one: one.members is not None, "aimed")
 
     async def _expect(
         self, members: list[Member], has_said: Callable[[Member], bool], what: str
@@ -186,6 +190,7 @@ class _Conductor:
             logbook.event("phase", t_ns=begins_ns, name=phase.name, warmup=phase.warmup)
             begins_ns += phase.for_ns
         logbook.begin_leases(roster.of("backend"), scenario.backends.ports)
+        write_pools(self._pools, logbook)
 
     def _ready_ns(self, begin_ns: int) -> dict[str, int]:
         """How long after its start the crew had each kind of role ready, in ns (the latest)."""
@@ -230,7 +235,7 @@ class _Conductor:
             return False
         self._stop_level = level
         self._logbook.event("stopping", level=level)
-        self._roster.tell(self._roster.of("client"), {"do": "stop"})
+        self._roster.tell(self._roster.of("client", "forger"), {"do": "stop"})
         return True
 
     def heard(self, member: Member, word: str, head: Message, tail: bytes) -> None:
@@ -247,6 +252,8 @@ class _Conductor:
             self._recorder.rows(word, spec.index, tail)
         elif word == "driver":
             self._logbook.driver(self._job.folder, head, tail)
+        elif word == "pool":
+            self._pools.append(head)
         elif word == "pause":
             self._logbook.event("pause", role=spec.kind, index=spec.index, **head)
         else:
@@ -262,7 +269,7 @@ class _Conductor:
     async def _quit_roles(self) -> None:
         """Last sample first, then from the clients down to the backends."""
         self._moves.stop()
-        for kind in ("sampler", "client", "sidecar", "balancer", "backend"):
+        for kind in ("sampler", "client", "forger", "sidecar", "balancer", "backend"):
             asked = [one for one in self._roster.of(kind) if one.is_expected]
             self._roster.tell(asked, {"do": "quit"})
             await self._roster.wait_until(

@@ -28,6 +28,10 @@ def servers_for(settings: BackendRole) -> type[BackendServers]:
         from simulator.live.echo import EchoServers
 
         return EchoServers
+    if settings.speaks == "dns":
+        from simulator.live.dns_backend import DnsServers
+
+        return DnsServers
     from simulator.live.backend import BackendServers
     from simulator.live.backend_service import ServiceServers, is_special
 
@@ -44,6 +48,10 @@ def client_for(settings: ClientRole, *, waits: bool) -> type[LoadClient]:
         from simulator.live.echo import EchoClient, EchoTurnsClient
 
         return EchoTurnsClient if waits else EchoClient
+    if settings.speaks == "dns":
+        from simulator.live.dns_client import DnsClient, DnsTurnsClient
+
+        return DnsTurnsClient if waits else DnsClient
     from simulator.live.client import LoadClient
     from simulator.live.prompt_client import PromptClient, is_prompt
     from simulator.live.turns import TurnsClient

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from simulator.clock import monotonic_ns
+from simulator.kernel.datagrams import open_datagram
 from simulator.ports.allocators import make_allocator
 from simulator.ports.lease import Lease
 from simulator.ports.range import PortRange
@@ -28,6 +29,7 @@ class PortTaker:
         ports = PortRange(settings.first, settings.last) if settings.first else None
         backends = settings.total or max(settings.ids, default=0) + 1
         self._name = settings.allocator
+        self._is_udp = settings.speaks == "dns"
         self._allocator = make_allocator(settings.allocator, ports, settings.seed, backends)
         self._generation: dict[int, int] = {}
 
@@ -51,7 +53,7 @@ class PortTaker:
             for port in self._allocator.candidates(backend, generation):
                 if port in resting:
                     continue
-                listener = _bound(address, port, reuse=self._name == "fixed")
+                listener = self._bind(address, port)
                 if listener is None:
                     lost += 1
                     continue
@@ -73,6 +75,12 @@ class PortTaker:
             for one in kept:
                 one.close()
         raise NoPortLeft(f"backend {backend} found no free port on {address}, {lost} were held")
+
+    def _bind(self, address: str, port: int) -> socket.socket | None:
+        """A socket bound there, of the kind that its backends serve; None: somebody has it."""
+        if self._is_udp:
+            return open_datagram(address, port)
+        return _bound(address, port, reuse=self._name == "fixed")
 
 
 def _bound(address: str, port: int, *, reuse: bool) -> socket.socket | None:

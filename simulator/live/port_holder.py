@@ -1,10 +1,12 @@
-"""Who holds a port that a listener needs: an outgoing connection, by the kernel's socket table."""
+"""Who holds a port that a listener needs, by the kernel's socket table: a connection, a pool."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import Any
 
+from simulator.kernel.datagrams import ANY_ADDRESS
+from simulator.kernel.port_sockets import sockets_on
 from simulator.kernel.sockdiag import LISTEN, STATE_NAMES, SocketDiag, SocketTable
 
 
@@ -47,3 +49,17 @@ def find_holder(address: str, port: int) -> dict[str, Any] | None:
         return holder_in(diag.dump(), address, port)
     finally:
         diag.close()
+
+
+def find_datagram_holder(address: str, port: int) -> dict[str, Any] | None:
+    """The UDP socket of this namespace that holds an endpoint; None when none does.
+
+    Returns:
+        ``bound``, where it is bound: all addresses or this one, and how many are (``sockets``).
+    """
+    here = [
+        f"{one.source}:{one.sport}"
+        for one in sockets_on(port, port).sockets
+        if one.transport == "udp" and one.source in (ANY_ADDRESS, address)
+    ]
+    return {"bound": here[0], "sockets": len(here)} if here else None

@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator.balancing.policies.select import PolicyOptions
 from simulator.live.care import CareSettings
+from simulator.live.dns_settings import ForgerRole, ResolverRole
 from simulator.live.driver_settings import DriverRole
 
 
@@ -26,6 +27,7 @@ class SourceSettings:
         last: last port of it.
         seed: key of the random stream.
         may_meet_itself: whether a connect may be given its own destination as its source.
+        datagrams: whether sockets are UDP.
     """
 
     addresses: tuple[str, ...]
@@ -35,6 +37,7 @@ class SourceSettings:
     last: int
     seed: int
     may_meet_itself: bool = False
+    datagrams: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class BackendRole:
     flap_up_ns: int = 0
     flap_down_ns: int = 0
     flap_end_ns: int = 0  # nobody stops any more
+    missing: int = 0  # names of a DNS zone that do not exist, the first ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ class ClientRole:
     hold_phases: tuple[int, ...] = ()
     turns_end_ns: tuple[int, ...] = ()  # of a closed loop: when each phase ends
     speaks: str = "stream"  # scenario `backends.kind`
+    names: int = 1  # names of a DNS zone that are asked for in turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,13 +168,25 @@ class SamplerRole:
     hops: tuple[HopView, ...]
 
 
+AnyRole = (
+    BackendRole
+    | BalancerRole
+    | DriverRole
+    | ResolverRole
+    | SidecarRole
+    | ClientRole
+    | ForgerRole
+    | SamplerRole
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSpec:
     """One process of the crew."""
 
-    kind: str  # "backend", "balancer", "sidecar", "client", "sampler"
+    kind: str  # "backend", "balancer", "sidecar", "client", "forger", "sampler"
     index: int
-    settings: BackendRole | BalancerRole | DriverRole | SidecarRole | ClientRole | SamplerRole
+    settings: AnyRole
     descriptors: int | None = None
     loop: str = "uvloop"
     tick_ns: int = 100_000_000  # between two reports; longer where there are very many roles
@@ -205,12 +222,16 @@ def _source(data: dict[str, Any]) -> SourceSettings:
 
 def _role_from_json(data: dict[str, Any]) -> RoleSpec:
     given = data["settings"]
-    settings: BackendRole | BalancerRole | DriverRole | SidecarRole | ClientRole | SamplerRole
+    settings: AnyRole
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }
     if data["kind"] == "backend":
         settings = BackendRole(**values)
+    elif data["kind"] == "forger":
+        settings = ForgerRole(**values)
+    elif data["kind"] == "balancer" and "pool_size" in given:
+        settings = ResolverRole.from_json(given)
     elif data["kind"] == "balancer" and "driver" in given:
         settings = DriverRole.from_json(given)
     elif data["kind"] == "balancer":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.live.datagram_dialer import DatagramDialer
 from simulator.live.dialer import Dialer, Mode, new_dialer
 from simulator.live.self_connect import WaryDialer
 from simulator.ports.range import PortRange
@@ -18,10 +19,7 @@ def source_dialer(source: SourceSettings, *names: str | int) -> Dialer:
     mode: Mode = source.mode  # type: ignore[assignment] # checked by the scenario
     if source.may_meet_itself:
         return WaryDialer(mode, source.addresses)
-    return new_dialer(
-        mode,
-        source.addresses,
-        PortRange(source.first, source.last),
-        pick=source.pick,
-        generator=pure_random(source.seed, *names),
-    )
+    ports, generator = PortRange(source.first, source.last), pure_random(source.seed, *names)
+    if source.datagrams:
+        return DatagramDialer(source.addresses, ports, source.pick, generator)
+    return new_dialer(mode, source.addresses, ports, pick=source.pick, generator=generator)

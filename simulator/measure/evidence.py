@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.measure.churn_cuts import ChurnCuts, churn_cuts
+from simulator.measure.dns import dns_table
 from simulator.measure.hops import HopFacts, bind_conflict, ran_out
 from simulator.measure.latency import mean_hold_s
 from simulator.measure.odd_causes import OddCauses, odd_causes
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 _DESCRIPTORS: Final = frozenset({"EMFILE", "ENFILE"})
 _PORTS: Final = frozenset({"EADDRNOTAVAIL", "EAGAIN", "NO_PORT"})
 #: Errors that have one cause wherever they are met, and those of a NAT.
-_BY_NAME: Final = dict.fromkeys(_DESCRIPTORS, "descriptors") | {"SELF_CONNECT": "self-connect"}
+_BY_NAME: Final = dict.fromkeys(_DESCRIPTORS, "descriptors") | {
+    "SELF_CONNECT": "self-connect",
+    "FORGED": "forged-answers",
+}
 _OF_A_NAT: Final = {"NAT_PORTS": "nat-ports", "NAT_POOL": "nat-ports", "NAT_TABLE": "nat-table"}
 _SILENCE: Final = frozenset({"ETIMEDOUT", "TIMEOUT"})
 _CUT: Final = frozenset({"ECONNRESET", "EPIPE", "EOF"})
@@ -90,6 +94,7 @@ class Evidence:
         churn: failures that moves of backends explain, None without any.
         odd: causes that no errno names.
         request_gap_ns: planned time between two requests of a connection, 0 without any.
+        dns: `dns` of the summary, None where there is no resolver.
     """
 
     scenario: Scenario
@@ -114,6 +119,7 @@ class Evidence:
     churn: ChurnCuts | None
     odd: OddCauses
     request_gap_ns: int
+    dns: Mapping[str, Any] | None = None
 
     def share(self, code: str) -> float:
         """Share of the connections taken up that a cause made fail."""
@@ -300,4 +306,5 @@ def gather(
         churn=moved,
         odd=odd,
         request_gap_ns=request_gap_ns(run),
+        dns=dns_table(run, len(odd.pooled.thefts) if odd.pooled is not None else 0),
     )

@@ -15,7 +15,7 @@ from simulator.measure.half_closed_leaks import HalfClosedLeak, half_closed_leak
 from simulator.measure.misdelivery import Misdelivered, misdelivered
 from simulator.measure.retry_storms import RetryStorm, retry_storm
 from simulator.measure.self_connects import SelfConnects, self_connects
-from simulator.measure.stolen_ports import Stolen, stolen
+from simulator.measure.stolen_ports import POOL, Stolen, stolen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,7 @@ class OddCauses:
         misdelivered: connections that the wrong backend answered.
         flaps: backends that stopped listening for a while.
         stolen: listening ports that connections had taken.
+        pooled: listening ports that a resolver's socket pool had taken.
         self_connects: connects that met themselves.
         leak: a hop whose tuples were held because one side forgets to close.
         storm: retries that kept an overload alive.
@@ -42,6 +43,7 @@ class OddCauses:
     misdelivered: Misdelivered | None = None
     flaps: Flaps | None = None
     stolen: Stolen | None = None
+    pooled: Stolen | None = None
     self_connects: SelfConnects | None = None
     leak: HalfClosedLeak | None = None
     storm: RetryStorm | None = None
@@ -79,6 +81,9 @@ class OddCauses:
             found["misdelivery"] = self.misdelivered.count
         if self.stolen is not None:
             found["listen-port-stolen"] = self.stolen.elsewhere
+        if self.pooled is not None:
+            # A service without its port is a finding also where nobody asked for it meanwhile.
+            found["port-stolen-by-pool"] = max(1, self.pooled.elsewhere)
         if self.self_connects is not None:
             found["self-connect"] = self.self_connects.count - self.self_connects.failed
         return {code: count for code, count in found.items() if count}
@@ -99,6 +104,7 @@ def odd_causes(run: Run, causes: Causes, hops: Sequence[HopFacts]) -> OddCauses:
         misdelivered=misdelivered(run),
         flaps=flaps(run, causes),
         stolen=stolen(run, causes),
+        pooled=stolen(run, causes, POOL),
         self_connects=self_connects(run, causes),
         leak=half_closed_leak(run, hops),
         storm=retry_storm(run),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from simulator.measure.dns import pool_ports
 from simulator.measure.hops import relay_dials
 from simulator.preflight.hops import source_of, source_ports
 from simulator.records import Hop
@@ -158,6 +159,9 @@ def port_use(run: Run, hop: Hop) -> dict[str, Any]:
 
 def _offered(run: Run, hop: Hop) -> Ints:
     """The ports that a hop's sources pick from, those left out that the kernel never hands out."""
+    pool = pool_ports(run) if hop is Hop.BALANCER_BACKEND else None
+    if pool is not None:
+        return pool
     source = source_of(run.scenario, hop)
     ports = source_ports(run.scenario, source)
     chosen = np.zeros(65536, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Listening ports that an outgoing connection had taken while their backend was away."""
+"""Listening ports that somebody had taken while their backend was away: a connection, a pool."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from simulator.measure.evidence import Evidence
     from simulator.scenario.schema import Scenario
 
+#: What the record of a port's holder says of a connection, and of a socket that is only bound.
+CONNECTION: Final = "destination"
+POOL: Final = "bound"
 #: Whoever picks is told later; a connect may have begun before.
 _SLACK_NS: Final = 50_000_000
 
@@ -33,8 +36,8 @@ class Theft:
     Attributes:
         backend: its id.
         endpoint: ``address:port`` that it needs.
-        toward: where the connection leads that holds it.
-        state: that connection's state.
+        toward: where the connection leads that holds it, or where the pool's socket is bound.
+        state: that connection's state, or ``pool``.
         since_ns, until_ns: from when to when it waited.
         is_back: whether it got its port within the run.
     """
@@ -63,13 +66,13 @@ class Stolen:
     elsewhere: int
 
 
-def find_thefts(run: Run) -> list[Theft]:
-    """Backends that waited for a port which a connection held."""
+def find_thefts(run: Run, thief: str = CONNECTION) -> list[Theft]:
+    """Backends that waited for a port which a connection held, or a pool of UDP sockets."""
     waits: dict[int, Mapping[str, Any]] = {}
     found: list[tuple[Mapping[str, Any], int, bool]] = []
     for event in run.events:
         backend = int(event.get("backend", -1))
-        if event.get("event") == "backend-waits" and event.get("holder"):
+        if event.get("event") == "backend-waits" and thief in (event.get("holder") or {}):
             waits.setdefault(backend, event)
         elif event.get("event") == "backend-back" and backend in waits:
             found.append((waits.pop(backend), int(event["t_ns"]), True))
@@ -79,8 +82,8 @@ def find_thefts(run: Run) -> list[Theft]:
         Theft(
             backend=int(event["backend"]),
             endpoint=f"{event['address']}:{event['port']}",
-            toward=str(event["holder"]["destination"]),
-            state=str(event["holder"]["state"]),
+            toward=str(event["holder"][thief]),
+            state=str(event["holder"].get("state", "pool")),
             since_ns=int(event["t_ns"]),
             until_ns=until_ns,
             is_back=is_back,
@@ -89,9 +92,9 @@ def find_thefts(run: Run) -> list[Theft]:
     ]
 
 
-def stolen(run: Run, causes: Causes) -> Stolen | None:
+def stolen(run: Run, causes: Causes, thief: str = CONNECTION) -> Stolen | None:
     """What such thefts cost; None without any."""
-    thefts = find_thefts(run)
+    thefts = find_thefts(run, thief)
     if not thefts:
         return None
     sent = run.connections["sent_ns"][causes.row].astype(np.int64)

@@ -92,6 +92,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "nat": nat_table(run),
         "care": care_table(run),
         "driver": driver_table(run),
+        "dns": None if evidence.dns is None else dict(evidence.dns),
         "cpu": cpu_table(run),
         "memory": memory_table(run),
         "phases": phase_table(run),

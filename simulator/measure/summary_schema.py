@@ -114,6 +114,37 @@ def _bucket() -> Node:
     )
 
 
+def _dns() -> Node:
+    forgery = _object(
+        packets=_said(COUNT, "forged answers that were sent"),
+        received=_said(COUNT, "of them, those that reached the resolver"),
+        questions=_said(COUNT, "asked of servers"),
+        believed=_said(COUNT, "of these, those that a forged answer ended"),
+        share=_or_none(_SHARE),
+        interval=_INTERVAL,
+        servers=COUNT, ports=COUNT, idents=COUNT,
+        within=_said(NUMBER, "F: mean of forged answers while a question waited"),
+        odds=_said(_SHARE, "F / (servers x ports x idents), RFC 5452 section 7.2"),
+        expected=_said(NUMBER, "questions times that"),
+    )  # fmt: skip
+    return _object(
+        asked=COUNT, answered=COUNT, retries=COUNT, timeouts=COUNT, cached=COUNT,
+        malformed=_said(COUNT, "questions of clients that were none"),
+        refused_id=_said(COUNT, "answers that no open question on that port has the ID of"),
+        refused_address=COUNT, refused_question=COUNT, refused_malformed=COUNT,
+        pool=_object(
+            size=COUNT, range=TEXT, usable=COUNT, lost_races=COUNT,
+            seen_by_kernel=_said(COUNT, "ports that its own table shows as bound on all addresses"),
+        ),
+        observed=_object(
+            questions=COUNT, ports=COUNT, ports_expected=_or_none(NUMBER),
+            pairs=_said(COUNT, "of port and ID"),
+        ),
+        forgery=_or_none(forgery, "null = nobody forged"),
+        stolen=_said(COUNT, "services whose fixed port the pool had taken"),
+    )  # fmt: skip
+
+
 def _fields() -> dict[str, Node]:
     """Every field of a summary, in the order that it has there."""
     reasons = ", ".join(sorted(set(NOT_SENT.values())))
@@ -206,6 +237,7 @@ def _fields() -> dict[str, Node]:
             ),
             "a balancer of others; null = our own, or none",
         ),
+        "dns": _or_none(_dns(), "what a resolver came to; null = there is none"),
         "cpu": _map(_or_none(NUMBER)),
         "memory": _map(_or_none(NUMBER)),
         "phases": _list(phase),

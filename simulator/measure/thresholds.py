@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.measure.dns import dns_metric
 from simulator.scenario.thresholds import (
     COUNTS,
+    DNS,
     HOPS,
     LATENCIES,
     NAT,
@@ -42,6 +44,8 @@ def metric_value(summary: Mapping[str, Any], metric: str) -> float | str | None:
     for prefix, name in _TABLES.items():
         if metric.startswith(prefix):
             return float(summary[name][metric.removeprefix(prefix)])
+    if metric in DNS:
+        return dns_metric(summary.get("dns"), metric)
     if metric in RECOVERY:
         return _recovery(summary["recoveries"], metric)
     return _dotted(summary, metric)

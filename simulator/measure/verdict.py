@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
+from simulator.measure.dns_verdicts import dns_ok, forged_answers, port_stolen_by_pool
 from simulator.measure.evidence import CONNECTS
 from simulator.measure.flapping import backend_flapping
 from simulator.measure.half_closed_leaks import half_closed_finding, lost_half_closed
@@ -94,6 +95,8 @@ def decide(evidence: Evidence) -> Verdict:
         "half-closed-leak": lambda e: _found(e, "half-closed-leak", half_closed_finding(e)),
         "retry-storm": lambda e: _found(e, "retry-storm", retry_storm_finding(e)),
         "misdelivery": lambda e: _found(e, "misdelivery", misdelivery(e)),
+        "forged-answers": lambda e: _found(e, "forged-answers", forged_answers(e)),
+        "port-stolen-by-pool": lambda e: _found(e, "port-stolen-by-pool", port_stolen_by_pool(e)),
         "failures": failures,
         "ok": _ok,
     }
@@ -269,6 +272,8 @@ def _reusable(facts: HopFacts, wall: Wall) -> str:
 
 def _ok(evidence: Evidence) -> Verdict:
     attempts = evidence.attempts
+    if evidence.dns is not None:
+        return dns_ok(evidence)
     fullest = max(
         evidence.hops.values(), key=lambda facts: facts.in_use_peak / max(1, facts.budget)
     )

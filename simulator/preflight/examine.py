@@ -15,6 +15,7 @@ from simulator.errors import Refused
 from simulator.kernel.limits import UNLIMITED
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.preflight.compiled import compiled_bytes, compiled_refusals
+from simulator.preflight.dns import dns_notes
 from simulator.preflight.drivers import driver_descriptors, driver_refusals, relay_processes
 from simulator.preflight.hops import (
     Ceiling,
@@ -175,6 +176,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
             *_turn_notes(scenario, plan, ideal),
             *http_notes(scenario, ideal, limits[0].asked_per_s),
             *leak_notes(scenario, limits[len(hops_of(scenario)) - 1]),
+            *dns_notes(scenario, plan),
         ),
         refusals=tuple(refusals),
     )
@@ -226,6 +228,12 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
         front = _uneven(open_backend, processes)
         open_backend = min(open_backend, second.total)
         onward = "connections to backends" if is_balancer else "connections to the balancer"
+        resolver = scenario.balancer.resolver
+        if resolver is not None:
+            pool = [("sockets of the pool", resolver.pool.size), ("socket for clients", 1)]
+            needs.append(_need(machine, role, 1, relay.descriptors, pool))
+            open_backend = 0  # servers have one socket for all questions
+            continue
         parts = [
             ("accepted connections", front),
             (onward, min(front, second.total)),

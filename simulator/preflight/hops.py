@@ -34,6 +34,7 @@ from simulator.ports.range import PortRange
 from simulator.preflight.checks import check_remark
 from simulator.preflight.nat import nat_budget, nat_waits_ns
 from simulator.records import Hop
+from simulator.scenario.resolver import has_resolver, pool_range
 from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
 from simulator.theory.little import ceiling_per_s
 from simulator.traffic.plan import overlap_at
@@ -116,6 +117,8 @@ def source_ports(scenario: Scenario, source: Source) -> PortRange:
     """The ports that a source picks from."""
     if source.rules is not None:
         return source.range or source.rules.ports
+    if has_resolver(scenario) and source is scenario.balancer.source:
+        return pool_range(scenario)
     if source.range is not None and source.ports not in ("kernel", "early-bind", "late-bind"):
         return source.range
     return scenario.kernel.port_range
@@ -135,6 +138,20 @@ def every_budget(scenario: Scenario) -> tuple[HopBudget, ...]:
 def _budget(scenario: Scenario, hop: Hop) -> HopBudget:
     source = source_of(scenario, hop)
     ports = source_ports(scenario, source)
+    resolver = scenario.balancer.resolver
+    if hop is Hop.BALANCER_BACKEND and resolver is not None:
+        return HopBudget(
+            name=hop.label,
+            mode="pool",
+            sources=1,
+            destinations=scenario.backends.count,
+            range_text=str(ports),
+            reserved=ports_within(ports, resolver.pool.exclude),
+            listening=0,
+            # A port serves as many questions at once as there are IDs.
+            budget=resolver.pool.size << resolver.id_bits,
+            per="address",
+        )
     is_here = source.rules is None
     kernel_chooses = is_here and source.ports not in BINDS_A_PORT
     # An explicit bind may take a reserved port; only the kernel's own choice leaves it out.
@@ -185,6 +202,8 @@ def blocked_ns(scenario: Scenario, source: Source) -> int | None:
 
     Source: Linux `tcp_twsk_unique`, `inet_csk_find_open_port`; seen on 6.18.
     """
+    if has_resolver(scenario):
+        return 0  # UDP keeps nothing
     if source.ports == "permanent":
         return None
     if source.rules is not None:
@@ -304,6 +323,8 @@ def _ceiling(scenario: Scenario, plan: Plan, opened: Times, hop: Hop, budget: Ho
 
 def tuples_text(budget: HopBudget) -> str:
     """The tuples of a hop as a product that can be followed."""
+    if budget.mode == "pool":
+        return f"{format_count(budget.budget)} ports and IDs of questions"
     text = f"{format_count(budget.budget)} ports"
     if budget.sources > 1:
         text += f" x {format_count(budget.sources)} sources"

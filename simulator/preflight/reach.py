@@ -61,6 +61,8 @@ def _feedback(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "users", "a closed loop asks less the longer it waits"
     if clients.retry is not None:
         yield "clients.retry", "what fails is asked again, so that the load depends on the loss"
+    if balancer.driver == "resolver":
+        yield "balancer.driver", "a resolver's questions share ports by ID, and may time out"
     if balancer.on_no_port == "queue":
         yield "balancer.on_no_port", "connections wait for a port, so that the wall shows as delay"
     if balancer.cap is not None:

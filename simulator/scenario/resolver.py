@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MOST_SOCKETS: Final = 10_000
 #: Policies that need neither the client nor a connection to pick by.
 POLICIES: Final = ("round-robin", "random", "two-choices", "choices", "least-connections")
+#: `request_size` unless given.
+_REQUEST_BYTES: Final = 64
 _BALANCER: Final = frozenset(
     {"driver", "resolver", "policy", "retries", "descriptors", "learns_after"}
 )
@@ -187,10 +189,14 @@ def _keys(scenario: Scenario) -> Iterator[tuple[Where, str]]:
 
 
 def _phase_fits(phase: Phase) -> Iterator[tuple[str, str]]:
-    plain = {"lifetime": phase.lifetime.mean_ns, "think": phase.think.mean_ns}
-    plain |= {"hold": phase.hold, "request_size": phase.request_size != 64}
-    for key, value in plain.items():
-        if value:
+    odd = {
+        "lifetime": phase.lifetime.mean_ns > 0,
+        "think": phase.think.mean_ns > 0,
+        "hold": phase.hold is not None,
+        "request_size": phase.request_size != _REQUEST_BYTES,
+    }
+    for key, is_given in odd.items():
+        if is_given:
             yield key, "is not used by kind: dns: one question, one answer; delete it"
     if phase.requests.constant != 1:
         yield "requests", "is not 1, but with kind: dns a row of the plan is one question"

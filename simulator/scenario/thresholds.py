@@ -70,6 +70,15 @@ NAT: Final = ("nat.flows", "nat.asks", "nat.places")
 #: Over all moments of churn: the longest time until connections succeeded as before, and how many
 #: moments were not got over within the run.
 RECOVERY: Final = ("recovery.longest", "recovery.never")
+#: Of a resolver: ports and pairs of port and ID that servers saw, forged answers that were
+#: believed, how many the formula expects, services whose port its pool had taken.
+DNS: Final = (
+    "dns.observed_ports",
+    "dns.observed_pairs",
+    "dns.forged",
+    "dns.forged_expected",
+    "dns.stolen",
+)
 VERDICTS: Final = (
     "ok",
     "balancer-source-ports",
@@ -91,6 +100,8 @@ VERDICTS: Final = (
     "listen-port-stolen",
     "self-connect",
     "backend-flapping",
+    "forged-answers",
+    "port-stolen-by-pool",
     "failures",
 )
 _TEXT_RE: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_./-]*)\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*")
@@ -126,6 +137,7 @@ def known_metrics() -> list[str]:
         *BACKENDS,
         *NAT,
         *RECOVERY,
+        *DNS,
         *hops,
     ]
 

@@ -26,6 +26,7 @@ from simulator.records import (
     DIAL_COLUMNS,
     OPTIONAL_COLUMNS,
     PLAN_COLUMNS,
+    QUESTION_COLUMNS,
     REFUSAL_COLUMNS,
     SERVICE_COLUMNS,
 )
@@ -284,6 +285,7 @@ def load_run(folder: Path) -> Run:
         sidecar_dials=_load_rows(folder, "sidecar-dials", DIAL_COLUMNS),
         sidecar_refusals=_load_rows(folder, "sidecar-refusals", REFUSAL_COLUMNS),
         sidecar_cuts=_load_rows(folder, "sidecar-cuts", CUT_COLUMNS),
+        questions=_load_rows(folder, "questions", QUESTION_COLUMNS),
         samples=_load_timed_lines(folder / "samples.jsonl"),
         roles=_load_timed_lines(folder / "roles.jsonl"),
         leases=_load_lines(folder / "leases.jsonl"),

@@ -36,9 +36,7 @@ def test_what_is_not_of_the_zone_has_none() -> None:
 
 
 @given(INDEX, st.integers(0, 4000))
-def test_true_addresses_are_of_the_benchmark_range_and_fill_an_answer(
-    index: int, size: int
-) -> None:
+def test_true_addresses_are_for_benchmarks_and_fill_an_answer(index: int, size: int) -> None:
     found = true_addresses(index, size)
     assert len(found) == max(1, size // RECORD_BYTES)
     network = ipaddress.IPv4Network("198.18.0.0/15")
