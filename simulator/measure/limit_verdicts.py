@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.measure.dns_remedies import dns_remedy
 from simulator.measure.evidence import ACCEPTS, CONNECTS
 from simulator.measure.http_remedies import http_remedy
 from simulator.measure.remedies import descriptor_remedies, generator_remedies, queue_remedies
@@ -131,6 +132,8 @@ def failures(evidence: Evidence) -> Verdict:
 
 def _failure_remedies(evidence: Evidence, key: str) -> list[str]:
     _, call, error = key.split("/")
+    if evidence.dns is not None:
+        return [dns_remedy(error, evidence.scenario)]
     if error in ("TIMEOUT", "ETIMEDOUT"):
         wait_s = evidence.scenario.clients.timeout / NS_PER_S
         return [

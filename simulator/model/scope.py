@@ -114,7 +114,9 @@ def _unknown(scenario: Scenario) -> list[str]:
 def _relays(scenario: Scenario) -> list[str]:
     balancer = scenario.balancer
     found = []
-    if balancer.driver not in _DRIVERS:
+    if balancer.driver == "resolver":
+        found.append("balancer.driver: resolver asks by UDP, which the model has not")
+    elif balancer.driver not in _DRIVERS:
         found.append(f"balancer.driver: {balancer.driver} is a real program")
     if scenario.sidecar is not None:
         found.append("sidecar: the model has one relay")

@@ -100,6 +100,14 @@ def resolver_words(scenario: Scenario) -> str:
     return f"{text}; a forger of its servers ({most})"
 
 
+def pool_refusal(sentence: str, limit: int) -> str:
+    """Why a pool does not fit into one process, which is where it has to be."""
+    return (
+        f"balancer: {sentence}, but the hard limit is {format_count(limit)}; lower "
+        "balancer.resolver.pool.size, or raise the limit (ulimit -Hn)"
+    )
+
+
 def dns_notes(scenario: Scenario, plan: Plan) -> tuple[str, ...]:
     """What a reader of `explain` should know of a resolver; empty without one."""
     resolver = scenario.balancer.resolver

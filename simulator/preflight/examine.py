@@ -15,7 +15,7 @@ from simulator.errors import Refused
 from simulator.kernel.limits import UNLIMITED
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.preflight.compiled import compiled_bytes, compiled_refusals
-from simulator.preflight.dns import dns_notes
+from simulator.preflight.dns import dns_notes, pool_refusal
 from simulator.preflight.drivers import driver_descriptors, driver_refusals, relay_processes
 from simulator.preflight.hops import (
     Ceiling,
@@ -36,6 +36,7 @@ from simulator.records import (
     CUT_COLUMNS,
     DIAL_COLUMNS,
     PLAN_COLUMNS,
+    QUESTION_COLUMNS,
     REFUSAL_COLUMNS,
     SERVICE_COLUMNS,
     Hop,
@@ -80,7 +81,7 @@ class RoleNeed:
     """What the processes of one kind need.
 
     Attributes:
-        role: ``client``, ``sidecar``, ``balancer``, ``backend`` or ``sampler``.
+        role: ``client``, ``sidecar``, ``balancer``, ``backend``, ``forger`` or ``sampler``.
         processes: how many there are.
         descriptors: open files of the busiest one at its peak, if all ports could be had.
         limit: descriptor limit it will run with.
@@ -152,7 +153,7 @@ def examine(scenario: Scenario, plan: Plan, machine: Machine) -> Preflight:
     memory = _memory_bytes(scenario, plan, peak_open, limits, roles)
     disk = _disk_bytes(scenario, plan, roles)
     refusals = [
-        *_descriptor_refusals(roles, machine),
+        *_descriptor_refusals(roles, machine, has_pool=scenario.balancer.resolver is not None),
         *_machine_refusals(roles, machine, memory, disk),
         *_port_refusals(scenario),
         *driver_refusals(scenario),
@@ -204,6 +205,7 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
     """Descriptors of each kind of process: one an open connection, two in a relay."""
     budgets = {budget.name: budget for budget in hop_budgets(scenario)}
     first = next(iter(budgets.values()))
+    resolver = scenario.balancer.resolver
     open_client = min(peak_open, first.total)
     clients = scenario.clients
     needs = [
@@ -228,7 +230,6 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
         front = _uneven(open_backend, processes)
         open_backend = min(open_backend, second.total)
         onward = "connections to backends" if is_balancer else "connections to the balancer"
-        resolver = scenario.balancer.resolver
         if resolver is not None:
             pool = [("sockets of the pool", resolver.pool.size), ("socket for clients", 1)]
             needs.append(_need(machine, role, 1, relay.descriptors, pool))
@@ -250,6 +251,8 @@ def _roles(scenario: Scenario, plan: Plan, peak_open: int, machine: Machine) -> 
         ("leaked connections", _uneven(leaked, processes)),
     ]
     needs.append(_need(machine, "backend", processes, backends.descriptors, parts))
+    if resolver is not None and resolver.forger is not None:
+        needs.append(_need(machine, "forger", 1, None, [("raw socket", 1)]))
     needs.append(_need(machine, "sampler", 1, None, []))
     return needs
 
@@ -335,6 +338,9 @@ def _disk_bytes(scenario: Scenario, plan: Plan, roles: Iterable[RoleNeed]) -> in
         dial = sum(np.dtype(kind).itemsize for kind in DIAL_COLUMNS.values())
         refusal = sum(np.dtype(kind).itemsize for kind in REFUSAL_COLUMNS.values())
         total += plan.connections * (dial * (1 + scenario.balancer.retries) + refusal)
+        if scenario.backends.kind == "dns":
+            seen = sum(np.dtype(kind).itemsize for kind in QUESTION_COLUMNS.values())
+            total += plan.connections * seen * (1 + scenario.balancer.retries)
         if scenario.sidecar is not None:
             cut = sum(np.dtype(kind).itemsize for kind in CUT_COLUMNS.values())
             total += plan.connections * (dial + max(refusal, cut))
@@ -344,10 +350,15 @@ def _disk_bytes(scenario: Scenario, plan: Plan, roles: Iterable[RoleNeed]) -> in
     return int(total + 10 * length_ns // NS_PER_S * processes * ROLE_LINE_BYTES)
 
 
-def _descriptor_refusals(roles: Iterable[RoleNeed], machine: Machine) -> list[str]:
+def _descriptor_refusals(
+    roles: Iterable[RoleNeed], machine: Machine, *, has_pool: bool = False
+) -> list[str]:
     found = []
     for role in roles:
         if role.is_chosen or role.descriptors <= role.limit:
+            continue
+        if role.role == "balancer" and has_pool:
+            found.append(pool_refusal(role.sentence, machine.descriptors_hard))
             continue
         processes = _processes_for(role, machine.descriptors_hard - ROLE_DESCRIPTORS)
         key = {"client": "clients.processes", "balancer": "balancer.workers"}.get(

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.care_text import care_lines
+from simulator.report.dns_text import dns_lines
 from simulator.report.moves_text import moves_lines
 from simulator.report.nat_text import nat_lines
 from simulator.report.port_use_text import port_use_lines
@@ -90,6 +91,7 @@ def summary_text(
         _errors(summary),
         _lines("Backends that moved", moves_lines(part(summary, "backends"))),
         _lines("Care for backends", care_lines(summary)),
+        _lines("DNS resolver", dns_lines(summary)),
         _cost(summary),
         _connect_cost(summary),
         _doubts(summary),

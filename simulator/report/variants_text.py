@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from simulator.report.dns_text import dns_cells
 from simulator.report.loop_text import loop_words, mixed_loops
 from simulator.report.safe_text import DASH, safe
 from simulator.report.summary_text import heading, number, part, render, rows, verdict_line
@@ -93,6 +94,8 @@ def comparison(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
         for s in summaries
     ]
     compared.append(("balancer CPU each", cpu))
+    cells = [dns_cells(one) for one in summaries]
+    compared += [(title, [row[title] for row in cells]) for title in cells[0]] if cells else []
     return compared
 
 
