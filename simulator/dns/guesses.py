@@ -1,9 +1,9 @@
 """What a forger guesses: server, port and ID of a question he did not see, none of them twice.
 
 A forger who draws at random repeats himself; one who walks through all combinations does not, and
-within a window that holds fewer guesses than there are, each of them is a new chance. The walk takes
-steps of a constant length that has no divisor in common with their number, so it meets every one
-before it returns; as the question's own server, port and ID are drawn evenly, the order is no help.
+within a window that holds fewer guesses than there are, each of them is a new chance. The walk
+takes steps of a constant length that has no divisor in common with their number, so it meets every
+one before it returns; as the question's own server, port and ID are drawn evenly, order is no help.
 
 Source: RFC 5452, section 7.2: the odds of F packets are F / (N P I).
 """

@@ -1,4 +1,4 @@
-"""The zone of the laboratory: which names there are, and how a true answer differs from a forged one.
+"""The zone of the laboratory: which names there are, and what tells true answers from forged ones.
 
 Every name has addresses of its own, so that whoever asked can tell whether he was told the truth.
 That is more than a user of DNS can do, and the reason why forgeries can be counted here.

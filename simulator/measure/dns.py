@@ -1,8 +1,8 @@
 """What a resolver's run tells: its pool, what somebody on the path saw, and what a forger got.
 
 The observer's word is the servers' own record of each question's source port and ID; nothing of it
-comes from the resolver. What was expected of the forger is the formula of RFC 5452, section 7.2, with
-the F that was measured: forged answers that came while a question waited for its true one.
+comes from the resolver. What was expected of the forger is the formula of RFC 5452, section 7.2,
+with the F that was measured: forged answers that came while a question waited for its true one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Verdicts of a resolver: forged answers that were believed, ports that its pool took from others."""
+"""Verdicts of a resolver: forged answers that were believed, ports that its pool took."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ def _formula(forged: Mapping[str, Any]) -> str:
 
 def forged_answers(evidence: Evidence) -> Finding:
     """The sentence, and what other pools and IDs would have come to."""
-    assert evidence.dns is not None, "only a resolver can be deceived"
-    forged = evidence.dns["forgery"]
+    forged = (evidence.dns or {}).get("forgery")
+    if forged is None:
+        sentence = "Forged answers were accepted, and nobody here is known to have forged them"
+        return Finding(sentence=sentence, remedies=[_not_guessing()], evidence={})
     low, high = forged["interval"]
     believed, questions = forged["believed"], forged["questions"]
     return Finding(
@@ -84,7 +86,8 @@ def port_stolen_by_pool(evidence: Evidence) -> Finding:
     assert resolver is not None, "only a resolver has a pool"
     one, count, late = seen.thefts[0], len(seen.thefts), later_services(scenario)
     size, room = resolver.pool.size, usable_pool_ports(scenario)
-    odds = f"{format_count(size)} of {format_count(room)} ports are {percent(taken_by_pool(size, room))}"
+    share = percent(taken_by_pool(size, room))
+    odds = f"{format_count(size)} of {format_count(room)} ports are {share}"
     of_all = f" of {format_count(len(late))}" if late is not None else ""
     chance = f", {stolen_by_chance(scenario):.1f} of them on average" if late is not None else ""
     waits = [theft for theft in seen.thefts if not theft.is_back]
@@ -130,6 +133,7 @@ def dns_ok(evidence: Evidence) -> Verdict:
     resolver = evidence.scenario.balancer.resolver
     assert resolver is not None, "as said"
     servers, idents = evidence.scenario.backends.count, 1 << resolver.id_bits
+    product = " x ".join(map(format_count, (servers, pool["size"], idents)))
     forger = ""
     if forged is not None:
         forger = (
@@ -146,8 +150,7 @@ def dns_ok(evidence: Evidence) -> Verdict:
         ),
         remedies=[
             (
-                f"by arithmetic one forged answer is believed with a chance of 1 in "
-                f"{format_count(servers)} x {format_count(pool['size'])} x {format_count(idents)} = "
+                f"by arithmetic one forged answer is believed with a chance of 1 in {product} = "
                 f"{format_count(servers * pool['size'] * idents)} (servers x ports x IDs)"
             ),
         ],

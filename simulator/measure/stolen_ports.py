@@ -88,7 +88,9 @@ def find_thefts(run: Run, thief: str = CONNECTION) -> list[Theft]:
             until_ns=until_ns,
             is_back=is_back,
         )
-        for event, until_ns, is_back in sorted(found, key=lambda one: int(one[0]["t_ns"]))
+        for event, until_ns, is_back in sorted(
+            found, key=lambda one: (one[0]["t_ns"], one[0]["backend"])
+        )
     ]
 
 

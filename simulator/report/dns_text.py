@@ -40,15 +40,22 @@ def dns_lines(summary: Table) -> list[str]:
     pool, seen = _part(dns, "pool"), _part(dns, "observed")
     expected = seen.get("ports_expected")
     due = f", {expected:,.0f} expected" if isinstance(expected, int | float) else ""
+    ports = safe(pool.get("range") or DASH, 16)
     lines = [
-        f"pool      {_count(pool, 'size')} of {_count(pool, 'usable')} ports of "
-        f"{safe(pool.get('range') or DASH, 16)}, {_count(pool, 'seen_by_kernel')} of them in the "
-        f"kernel's table, {_count(pool, 'lost_races')} drawn that others had",
-        f"observer  {_count(seen, 'questions')} questions from {_count(seen, 'ports')} distinct "
-        f"ports{due}, {_count(seen, 'pairs')} pairs of port and ID",
-        f"asked     {_count(dns, 'asked')}, answered {_count(dns, 'answered')}, "
-        f"{_count(dns, 'timeouts')} timed out, {_count(dns, 'retries')} asked again, "
-        f"{_count(dns, 'cached')} from the cache",
+        (
+            f"pool      {_count(pool, 'size')} of {_count(pool, 'usable')} ports of {ports}, "
+            f"{_count(pool, 'seen_by_kernel')} of them in the kernel's table, "
+            f"{_count(pool, 'lost_races')} drawn that others had"
+        ),
+        (
+            f"observer  {_count(seen, 'questions')} questions from {_count(seen, 'ports')} "
+            f"distinct ports{due}, {_count(seen, 'pairs')} pairs of port and ID"
+        ),
+        (
+            f"asked     {_count(dns, 'asked')}, answered {_count(dns, 'answered')}, "
+            f"{_count(dns, 'timeouts')} timed out, {_count(dns, 'retries')} asked again, "
+            f"{_count(dns, 'cached')} from the cache"
+        ),
     ]
     refused = [f"{_count(dns, name)} {why}" for name, why in _REFUSED if dns.get(name)]
     if refused:
@@ -59,12 +66,11 @@ def dns_lines(summary: Table) -> list[str]:
 def _forger_lines(forged: Table) -> list[str]:
     if not forged:
         return []
-    return [
-        f"forger    {_count(forged, 'believed')} believed of {_count(forged, 'received')} forged "
-        f"answers, {_number(forged, 'expected', '.1f')} expected: {_count(forged, 'questions')} x "
-        f"{_number(forged, 'within', '.3g')} / ({_count(forged, 'servers')} x "
-        f"{_count(forged, 'ports')} x {_count(forged, 'idents')})"
-    ]
+    believed, received = _count(forged, "believed"), _count(forged, "received")
+    product = " x ".join(_count(forged, name) for name in ("servers", "ports", "idents"))
+    formula = f"{_count(forged, 'questions')} x {_number(forged, 'within', '.3g')} / ({product})"
+    expected = f"{_number(forged, 'expected', '.1f')} expected: {formula}"
+    return [f"forger    {believed} believed of {received} forged answers, {expected}"]
 
 
 def _stolen(dns: Table) -> list[str]:

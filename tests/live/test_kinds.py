@@ -10,6 +10,8 @@ import pytest
 from simulator.live.backend import BackendServers
 from simulator.live.backend_service import ServiceServers
 from simulator.live.client import LoadClient
+from simulator.live.dns_backend import DnsServers
+from simulator.live.dns_client import DnsClient, DnsTurnsClient
 from simulator.live.echo import EchoClient, EchoServers, EchoTurnsClient
 from simulator.live.http_backend import HttpServers
 from simulator.live.http_client import HttpClient, HttpTurnsClient
@@ -53,11 +55,13 @@ def test_each_kind_has_its_servers() -> None:
     assert servers_for(backend("stream", concurrency=1)) is ServiceServers
     assert servers_for(backend("echo")) is EchoServers
     assert servers_for(backend("http")) is HttpServers
+    assert servers_for(backend("dns")) is DnsServers
 
 
 @pytest.mark.parametrize(
     ("speaks", "plain", "waiting"),
     [
+        ("dns", DnsClient, DnsTurnsClient),
         ("stream", LoadClient, TurnsClient),
         ("echo", EchoClient, EchoTurnsClient),
         ("http", HttpClient, HttpTurnsClient),

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from simulator.kernel.sockdiag import ESTABLISHED, LISTEN, TIME_WAIT, SocketTable
-from simulator.live.port_holder import find_holder, holder_in
+from simulator.live.port_holder import find_datagram_holder, find_holder, holder_in
 from tests.support.namespace import in_namespace
+from tests.support.resolvers import udp
 
 HERE = 127 << 24 | 1
 
@@ -75,3 +76,18 @@ def test_the_kernel_refuses_the_port_and_its_table_says_for_whom() -> None:
     assert refused
     expected = {"destination": f"{address}:{port}", "state": "established", "sockets": 1}
     assert holder == expected
+
+
+def _datagram_holders() -> list[object]:
+    with udp("0.0.0.0", 50_000), udp("127.4.0.1", 50_001):
+        asked = [("127.4.0.1", 50_000), ("127.4.0.1", 50_001), ("127.4.0.2", 50_001)]
+        return [find_datagram_holder(*one) for one in asked]
+
+
+@pytest.mark.namespace
+def test_a_udp_socket_on_all_addresses_or_on_this_one_is_found() -> None:
+    assert in_namespace(_datagram_holders) == [
+        {"bound": "0.0.0.0:50000", "sockets": 1},
+        {"bound": "127.4.0.1:50001", "sockets": 1},
+        None,
+    ]

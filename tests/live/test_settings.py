@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.live.casting import cast
+from simulator.live.dns_settings import ForgerRole, ResolverRole
 from simulator.live.driver_settings import DriverRole
 from simulator.live.settings import (
     BackendRole,
@@ -30,6 +31,7 @@ KINDS = {
     "balancer": BalancerRole,
     "sidecar": SidecarRole,
     "client": ClientRole,
+    "forger": ForgerRole,
     "sampler": SamplerRole,
 }
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
@@ -69,7 +71,11 @@ def test_the_crew_of_a_scenario_survives_it_too(driver: str) -> None:
 
 
 def test_every_kind_of_role_has_its_settings() -> None:
-    assert set(get_args(get_type_hints(RoleSpec)["settings"])) == {*KINDS.values(), DriverRole}
+    assert set(get_args(get_type_hints(RoleSpec)["settings"])) == {
+        *KINDS.values(),
+        DriverRole,
+        ResolverRole,
+    }
 
 
 @pytest.mark.parametrize("kind", [*KINDS.values(), SourceSettings, HopView, RoleSpec, CrewSettings])

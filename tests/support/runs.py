@@ -14,6 +14,7 @@ from simulator.records import (
     CUT_COLUMNS,
     DIAL_COLUMNS,
     PLAN_COLUMNS,
+    QUESTION_COLUMNS,
     REFUSAL_COLUMNS,
     SERVICE_COLUMNS,
     Call,
@@ -71,6 +72,7 @@ class RunBuilder:
     sidecar_refusals: list[dict[str, int]] = field(default_factory=list)
     sidecar_cuts: list[dict[str, int]] = field(default_factory=list)
     sidecar_dials: list[dict[str, int]] = field(default_factory=list)
+    questions: list[dict[str, int]] = field(default_factory=list)
     lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def planned(self, due_ns: list[int], **columns: Any) -> RunBuilder:
@@ -199,6 +201,12 @@ class RunBuilder:
         self.lines.append(("leases", record))
         return self
 
+    def question(self, port: int, ident: int, backend: int = 0) -> RunBuilder:
+        """One question that reached a DNS server."""
+        row = {"t_ns": len(self.questions), "backend": backend, "peer_address": 127 << 24 | 1}
+        self.questions.append({**row, "peer_port": port, "ident": ident})
+        return self
+
     def write(self, root: Path) -> RunWriter:
         """Write everything but the summary; the writer is left open."""
         writer = create_run(
@@ -223,6 +231,7 @@ class RunBuilder:
         _write_rows(writer, "sidecar-dials", DIAL_COLUMNS, self.sidecar_dials)
         _write_rows(writer, "sidecar-refusals", REFUSAL_COLUMNS, self.sidecar_refusals)
         _write_rows(writer, "sidecar-cuts", CUT_COLUMNS, self.sidecar_cuts)
+        _write_rows(writer, "questions", QUESTION_COLUMNS, self.questions)
         for stream, record in self.lines:
             writer.line(stream, record)
         return writer

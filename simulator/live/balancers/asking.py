@@ -1,11 +1,12 @@
 """Questions that a resolver has open: from which port and ID each went out, and what answers it.
 
-An answer is believed if it comes to the right port with the right ID, from the server that was asked
-and for the same question (RFC 5452, section 9.1). Everything else is counted by what was wrong first.
+An answer is believed if it comes to the right port with the right ID, from the server that was
+asked and for the same question (RFC 5452, section 9.1). Everything else is counted by what was
+wrong first.
 
-The laboratory knows a forged answer by the address that it gives. The resolver does not act on that;
-it only counts how many came while a question waited for its true answer, which is the F that the
-formula of RFC 5452, section 7.2, asks for.
+The laboratory knows a forged answer by the address that it gives. The resolver does not act on
+that; it only counts how many came while a question waited for its true answer, which is the F that
+the formula of RFC 5452, section 7.2, asks for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A DNS resolver as a role of the crew: it asks authoritative servers on behalf of stub clients.
 
-Its questions leave by the sockets of a pool that is bound when it starts and kept until it ends. All
-sockets share one epoll descriptor, which is registered with the asyncio loop, as everywhere on the
-data path. Every question to a server is a row of dials, with the port that it left from; every
+Its questions leave by the sockets of a pool that is bound when it starts and kept until it ends.
+All sockets share one epoll descriptor, which is registered with the asyncio loop, as everywhere on
+the data path. Every question to a server is a row of dials, with the port that it left from; every
 client that got no good answer is a row of refusals, so that measurement names the hop where it
 failed and not the one where it was felt.
 """
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import socket
 
     from simulator.dns.message import Name
+    from simulator.live.balancers.asking import Endpoint
     from simulator.live.channel import Message as Words
     from simulator.live.dns_settings import ResolverRole
 
@@ -68,6 +69,18 @@ def complaint_of(message: Message) -> int:
     return Ending.FORGED if is_forged(message) else 0
 
 
+def open_front(front: Endpoint) -> socket.socket:
+    """Where stub clients ask.
+
+    Raises:
+        OSError: somebody else has that port.
+    """
+    found = open_datagram(*front)
+    if found is None:
+        raise OSError(f"{front[0]}:{front[1]} is held by somebody else")
+    return found
+
+
 class Resolver(Role):
     """The resolver.
 
@@ -87,14 +100,11 @@ class Resolver(Role):
         index: int,
         settings: ResolverRole,
     ) -> None:
+        self._front = open_front(settings.front)
         super().__init__(loop, sock, index)
         self._settings = settings
         self._epoll = select.epoll()
         self._timer = Timer()
-        front = open_datagram(*settings.front)
-        if front is None:
-            raise OSError(f"{settings.front} is held by somebody else")
-        self._front = front
         self._pool: SocketPool | None = None
         self._sockets: list[socket.socket] = []
         self._ports: list[int] = []
