@@ -52,7 +52,7 @@ def forger_roles(scenario: Scenario, loop: str) -> list[RoleSpec]:
         first=ports.first if knows_range else 0,
         last=ports.last if knows_range else 0,
         idents=1 << resolver.id_bits,
-        until_ns=scenario.duration_ns,
+        until_ns=scenario.duration_ns + scenario.grace,  # while questions may still wait
         seed=stream_key(scenario.seed, "forger") >> 65,
     )
     return [RoleSpec(kind="forger", index=0, settings=settings, loop=loop)]

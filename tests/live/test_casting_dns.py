@@ -51,5 +51,5 @@ def test_a_forger_is_bounded_and_told_what_it_may_know(knows: str, ports: tuple[
     (forger,) = [one.settings for one in made.roles if isinstance(one.settings, ForgerRole)]
     assert (forger.rate_per_s, forger.packets, forger.idents) == (200.0, 50, 1024)
     assert (forger.first, forger.last) == ports
-    assert forger.until_ns == 1_000_000_000
+    assert forger.until_ns == 4_000_000_000  # the phase and the grace
     assert CrewSettings.from_json(made.to_json()) == made

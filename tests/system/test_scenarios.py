@@ -485,3 +485,47 @@ def test_nat_fleet_day(tmp_path: Path) -> None:
     assert mean["verdict"]["code"] == "client-source-ports"
     assert mean["attempts"]["sent"] == pytest.approx(500_004, rel=0.005)
     assert peak["attempts"]["failed"] <= 5e-3 * peak["attempts"]["sent"]
+
+
+def test_dns_socket_pool(tmp_path: Path) -> None:
+    runs = run("dns-socket-pool", tmp_path)
+    seen = {name: summary["dns"]["observed"] for name, summary in runs.items()}
+    assert {one["questions"] for one in seen.values()} == {1000}
+    # A deviation of 10 (occupancy of 2,500 boxes by 1,000 balls); the seed is fixed, time is not.
+    expected = 2500 * (1 - (1 - 1 / 2500) ** 1000)
+    for name in ("pool of 2500", "excluded"):
+        assert seen[name]["ports_expected"] == pytest.approx(expected)
+        assert seen[name]["ports"] == pytest.approx(expected, abs=60)
+        assert seen[name]["pairs"] >= 998
+        assert runs[name]["dns"]["pool"]["seen_by_kernel"] == 2500
+    assert runs["excluded"]["dns"]["pool"]["usable"] == 65535 - 60000
+    assert hop(runs["in turn"], "balancer-backend")["port_use"]["dispersion"] < 1
+
+
+@alone
+def test_dns_forgery(tmp_path: Path) -> None:
+    for name, summary in run("dns-forgery", tmp_path).items():
+        forged = summary["dns"]["forgery"]
+        assert forged["ports"] == int(name.split()[0])
+        assert forged["odds"] == pytest.approx(forged["within"] / (forged["ports"] * 1024))
+        # Binomial with the F that was measured; five deviations.
+        spread = (forged["expected"] * (1 - forged["odds"])) ** 0.5
+        assert abs(forged["believed"] - forged["expected"]) <= max(5 * spread, 8)
+        errors = summary["attempts"]["errors"]
+        assert errors.get("balancer-backend/recv/FORGED", 0) == forged["believed"]
+
+
+def test_pool_steals_port(tmp_path: Path) -> None:
+    runs = run("pool-steals-port", tmp_path)
+    robbed = runs["as shipped"]
+    late = range(50_001, 50_060)
+    thefts = robbed["verdict"]["evidence"]["thefts"]
+    ports = {int(one["endpoint"].rpartition(":")[2]) for one in thefts}
+    assert ports <= set(late)
+    assert len(ports) == robbed["dns"]["stolen"]
+    # 59 x 2,500 / 16,384 = 9.0, hypergeometric, deviation 2.8
+    assert abs(len(ports) - 9.0) < 5 * 2.8
+    listening = {port for had in robbed["backends"]["ports"].values() for port in had}
+    assert listening == {50_000, *late} - ports
+    for name in ("excluded", "one socket"):
+        assert len(runs[name]["backends"]["ports"]) == 60
