@@ -18,7 +18,7 @@ from simulator.preflight.dns import distinct_ports, forgery_odds
 from simulator.scenario.resolver import has_resolver, pool_range, usable_pool_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from simulator.engine import Run
     from simulator.measure.intervals import Interval
@@ -103,12 +103,12 @@ def forgery(run: Run) -> Forgery | None:
     )
 
 
-def dns_table(run: Run, stolen: int) -> dict[str, Any] | None:
+def dns_table(run: Run, robbed: Sequence[str]) -> dict[str, Any] | None:
     """``dns`` of a summary; None where there is no resolver.
 
     Args:
         run: the run.
-        stolen: services that found their port in the pool.
+        robbed: ``address:port`` of each service that found its port in the pool.
     """
     resolver = run.scenario.balancer.resolver
     if resolver is None:
@@ -136,7 +136,8 @@ def dns_table(run: Run, stolen: int) -> dict[str, Any] | None:
             "pairs": len(np.unique(pairs)),
         },
         "forgery": None if found is None else asdict(found),
-        "stolen": stolen,
+        "stolen": len(robbed),
+        "robbed": list(robbed),
     }
 
 

@@ -306,5 +306,5 @@ def gather(
         churn=moved,
         odd=odd,
         request_gap_ns=request_gap_ns(run),
-        dns=dns_table(run, len(odd.pooled.thefts) if odd.pooled is not None else 0),
+        dns=dns_table(run, [one.endpoint for one in odd.pooled.thefts] if odd.pooled else []),
     )

@@ -142,6 +142,7 @@ def _dns() -> Node:
         ),
         forgery=_or_none(forgery, "null = nobody forged"),
         stolen=_said(COUNT, "services whose fixed port the pool had taken"),
+        robbed=_said(_list(TEXT), "address:port of each"),
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from simulator.report.safe_text import DASH, safe
 from simulator.units import format_count
 
 Table = Mapping[str, Any]
+#: Robbed services that are named; all of them stand in the summary.
+_NAMED = 8
 _REFUSED = (
     ("refused_id", "no open question on that port has that ID"),
     ("refused_address", "from another server"),
@@ -76,7 +78,11 @@ def _forger_lines(forged: Table) -> list[str]:
 def _stolen(dns: Table) -> list[str]:
     if not dns.get("stolen"):
         return []
-    return [f"damage    {_count(dns, 'stolen')} services found their port in the pool"]
+    told = dns.get("robbed")
+    robbed = [safe(one, 32) for one in told] if isinstance(told, list) else []
+    more = f" and {format_count(len(robbed) - _NAMED)} more" if len(robbed) > _NAMED else ""
+    which = f": {', '.join(robbed[:_NAMED])}{more}" if robbed else ""
+    return [f"damage    {_count(dns, 'stolen')} services found their port in the pool{which}"]
 
 
 def dns_cells(summary: Table) -> dict[str, str]:

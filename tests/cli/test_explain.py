@@ -39,6 +39,14 @@ def test_it_says_what_is_created_needed_and_hit(file: Path) -> None:
     assert "1 client process, source ports by userspace from 16 addresses" in done.out
 
 
+def test_a_resolver_is_told_with_its_pool_and_the_odds_of_its_forger() -> None:
+    done = portchurn("explain", SCENARIOS / "dns-forgery.yaml", "--variant", "16 ports")
+    assert done.code == 0
+    assert "1 DNS servers on 1 address" in done.out
+    assert "a resolver with 16 UDP sockets, chosen random, 10 bits of ID" in done.out
+    assert "among 1 server x 16 ports x 1,024 IDs = 16,384: 2.44 % of questions" in done.out
+
+
 @pytest.mark.haproxy
 def test_a_foreign_balancer_is_named_with_its_version_or_with_what_is_missing(file: Path) -> None:
     peer = look_for("haproxy")

@@ -297,6 +297,7 @@ def test_anything_else_is_refused(text: str, why: str) -> None:
         (["--host-network", "--port", "80"], "at least 1024"),
         (["--set", "balancer.driver=none"], "nothing to serve"),
         (["--set", "balancer.driver=haproxy"], "our own balancer"),
+        (["--set", "balancer.driver=resolver", "--set", "backends.kind=dns"], "our own balancer"),
     ],
 )
 def test_what_cannot_be_served_is_said(scenario: Path, arguments: list[str], why: str) -> None:

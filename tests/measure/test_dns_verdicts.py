@@ -79,6 +79,7 @@ def test_a_pool_that_took_ports_is_named_though_nobody_failed(tmp_path: Path) ->
         "1 wanted 127.4.0.1:50001 after 1.0 s and met EADDRINUSE, as 0.0.0.0:50001 was bound; 1 "
         "still waited at the end; 2,500 of 16,382 ports are 15.3 %, 0.5 of them on average."
     )
+    assert summary["dns"]["robbed"] == ["127.4.0.1:50001", "127.4.0.1:50002"]
     assert "[50001-50003]" in verdict["remedies"][0]
     assert "SocketPoolExcludedPortRanges" in verdict["remedies"][0]
     assert [one["is_back"] for one in verdict["evidence"]["thefts"]] == [False, True]

@@ -54,6 +54,12 @@ def test_what_it_can_do_is_not_refused(name: str) -> None:
         assert beyond(scenario) == []
 
 
+def test_dns_by_udp_is_refused_by_name() -> None:
+    reasons = beyond(small("balancer.driver=resolver", "backends.kind=dns"))
+    assert "balancer.driver: resolver asks by UDP, which the model has not" in reasons
+    assert any("backends.kind: dns" in one for one in reasons)
+
+
 def test_every_reason_is_given_at_once() -> None:
     assert len(beyond(small("balancer.cap=5", "backends.accept_every=1ms"))) == 2
 

@@ -60,6 +60,10 @@ def test_an_uneven_spread_matters_only_where_one_share_is_not_enough(
     assert names("backends.count=1", *[one for one in flags if "weights" not in one]) == []
 
 
+def test_a_resolver_is_named() -> None:
+    assert names("balancer.driver=resolver", "backends.kind=dns") == ["balancer.driver"]
+
+
 def test_checks_matter_where_ports_run_out() -> None:
     checks = "balancer.health_checks={every: 100ms, close: fin}"
     assert names(checks) == []

@@ -18,7 +18,7 @@ DNS = {
         "believed": 7, "received": 1509, "expected": 6.34, "questions": 1200, "within": 390.4,
         "servers": 2, "ports": 16, "idents": 1024,
     },
-    "stolen": 4,
+    "stolen": 9, "robbed": [f"127.4.0.1:{port}" for port in range(50_001, 50_010)],
 }  # fmt: skip
 
 
@@ -38,7 +38,11 @@ def test_each_part_has_its_line() -> None:
             "forger    7 believed of 1,509 forged answers, 6.3 expected: 1,200 x 390 / "
             "(2 x 16 x 1,024)"
         ),
-        "damage    4 services found their port in the pool",
+        (
+            "damage    9 services found their port in the pool: "
+            + ", ".join(f"127.4.0.1:{port}" for port in range(50_001, 50_009))
+            + " and 1 more"
+        ),
     ]
 
 
@@ -59,5 +63,5 @@ def test_cells_for_the_table_of_variants() -> None:
         "ports that servers saw": "950",
         "forged answers believed": "7",
         "forged answers expected": "6.3",
-        "ports taken by the pool": "4",
+        "ports taken by the pool": "9",
     }

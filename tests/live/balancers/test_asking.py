@@ -11,7 +11,7 @@ from scipy import stats
 
 from simulator.dns.guesses import Guesses
 from simulator.dns.message import Message, encode, with_ident
-from simulator.dns.zone import FORGED_ADDRESS, name_of, true_addresses
+from simulator.dns.zone import FORGED_ADDRESS, FORGED_BYTES, name_of, true_addresses
 from simulator.live.balancers.asking import AllOpen, Ask, OpenAsks
 from simulator.seeds import pure_random
 from simulator.theory.forgery import spoofed_once
@@ -67,6 +67,20 @@ def test_what_is_wrong_is_not_believed_and_counted(
     assert len(open_asks) == 1
     assert open_asks.give_up(one, one.key)
     assert not open_asks.give_up(one, one.key)
+
+
+@given(st.binary(max_size=80), st.binary(max_size=4), st.integers(0, 1))
+def test_whatever_comes_is_refused_and_counted_once(data: bytes, tail: bytes, slot: int) -> None:
+    """Bytes of strangers, some under the right ID: none is an answer, and nothing breaks."""
+    open_asks, one = asks(2, 4), ask()
+    right, ident = open_asks.begin(one)
+    heads = (data, ident.to_bytes(2, "big") + b"\x81\x80" + data, with_ident(TRUE, ident) + tail)
+    for hostile in heads:
+        if hostile != with_ident(TRUE, ident):
+            assert open_asks.answered(slot, hostile + FORGED_BYTES, SERVER) is None
+    assert sum(open_asks.refused.values()) == open_asks.forged
+    assert len(open_asks) == 1
+    assert open_asks.answered(right, with_ident(TRUE, ident), SERVER) is not None
 
 
 @given(st.integers(1, 5), st.integers(1, 5))
