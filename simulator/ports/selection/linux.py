@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from simulator.ports.selection.busy_ports import BusyPorts
 from simulator.ports.selection.rfc6056 import KeyedHash
 from simulator.ports.selection.selector import NO_PORT, Asked, Pick
 from simulator.seeds import pure_random
@@ -56,6 +57,18 @@ def scan(ports: PortRange, start: int, stride: int) -> Iterator[int]:
         port += stride
 
 
+def look(ports: PortRange, start: int, stride: int, in_use: Container[int]) -> tuple[int, int]:
+    """The first free port of one pass, `NO_PORT` for none, and how many were looked at."""
+    if isinstance(in_use, BusyPorts) and in_use.suits(ports, stride):
+        return in_use.walk(start, usable_size(ports, stride))
+    probes = 0
+    for port in scan(ports, start, stride):
+        probes += 1
+        if port not in in_use:
+            return port, probes
+    return NO_PORT, probes
+
+
 class LinuxConnect:
     """connect() without a port: one parity first, then the other.
 
@@ -93,14 +106,13 @@ class LinuxConnect:
         for first in (start,) if stride == 1 else (start & ~1, start | 1):
             if first >= self._size:  # a range of one port has no other parity
                 break
-            walked = 0
-            for port in scan(self.ports, first, stride):
-                probes += 1
-                if port not in in_use:
-                    extra = stride * int(self._stream.random() * EXTRA_STEPS)
-                    self._table[index] = (counter + max(walked, extra) + stride) & _THIRTY_TWO_BITS
-                    return Pick(port, probes)
-                walked += stride
+            port, looked = look(self.ports, first, stride, in_use)
+            probes += looked
+            if port:
+                walked = stride * (looked - 1)
+                extra = stride * int(self._stream.random() * EXTRA_STEPS)
+                self._table[index] = (counter + max(walked, extra) + stride) & _THIRTY_TWO_BITS
+                return Pick(port, probes)
         return Pick(NO_PORT, probes)
 
     def give_back(self, asked: Asked, port: int) -> None:
@@ -136,10 +148,10 @@ class LinuxBind:
         for half in self._halves:
             odd = self._draw(usable_size(half, 2)) | 1
             for first in (odd, odd - 1):
-                for port in scan(half, first, 2):
-                    probes += 1
-                    if port not in in_use:
-                        return Pick(port, probes)
+                port, looked = look(half, first, 2, in_use)
+                probes += looked
+                if port:
+                    return Pick(port, probes)
         return Pick(NO_PORT, probes)
 
     def give_back(self, asked: Asked, port: int) -> None:
