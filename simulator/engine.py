@@ -131,6 +131,7 @@ class Run:
         sidecar_refusals: REFUSAL_COLUMNS of all sidecar workers.
         sidecar_cuts: CUT_COLUMNS of all sidecar workers.
         questions: QUESTION_COLUMNS of all DNS servers; no rows where there are none.
+        walks: WALK_COLUMNS of the model; no rows where the kernel did the run.
         samples: lines of the socket sampler, in time order.
         roles: CPU, memory and counters of each role, in time order.
         leases: who held which port from when to when.
@@ -148,6 +149,7 @@ class Run:
     sidecar_refusals: Columns
     sidecar_cuts: Columns
     questions: Columns
+    walks: Columns
     samples: Sequence[Mapping[str, Any]]
     roles: Sequence[Mapping[str, Any]]
     leases: Sequence[Mapping[str, Any]]

@@ -98,6 +98,17 @@ QUESTION_COLUMNS: Final[dict[str, str]] = {
     "ident": "<i8",  # the question's ID
 }
 
+#: One row for each look for a source port in the model, which knows what the kernel never tells.
+WALK_COLUMNS: Final[dict[str, str]] = {
+    "t_ns": "<i8",
+    "hop": "<i8",  # Hop on which it was dialed
+    "source": "<i8",  # index of the source address
+    "destination": "<i8",  # number of the endpoint
+    "in_use": "<i8",  # tuples of its group that could not be had, before
+    "port": "<i8",  # the port found, 0 = none
+    "probes": "<i8",  # ports looked at
+}
+
 #: Streams of rows that relays append, by name.
 ROW_STREAMS: Final[dict[str, dict[str, str]]] = {
     "dials": DIAL_COLUMNS,
@@ -106,6 +117,7 @@ ROW_STREAMS: Final[dict[str, dict[str, str]]] = {
     "sidecar-refusals": REFUSAL_COLUMNS,
     "sidecar-cuts": CUT_COLUMNS,
     "questions": QUESTION_COLUMNS,
+    "walks": WALK_COLUMNS,
 }
 
 

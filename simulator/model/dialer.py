@@ -2,7 +2,7 @@
 
 Turns of source addresses, free lists and their draws are those of the kernel engine, from streams
 of the same names, so that ports that we pick ourselves come in the same order. Where the kernel
-picks, *how many* ports are left is exact and *which* is drawn evenly among the free ones.
+picks, its own walk is made (`kernel_ports.py`), and every dial tells how many ports it looked at.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Final
 
+from simulator.model.kernel_ports import KernelList
 from simulator.model.tuples import ANY, EachOnce, Group, HopTuples
 from simulator.ports.selection.free_list import (
-    FreePorts,
     RandomFreePorts,
     SequentialFreePorts,
     shuffled,
@@ -20,13 +20,13 @@ from simulator.ports.selection.free_list import (
 )
 from simulator.preflight.hops import blocked_ns, source_ports
 from simulator.records import Call, Ending
-from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
+from simulator.scenario.schema import BINDS_A_PORT
 from simulator.seeds import pure_random, stream_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from simulator.model.connection import Taken
+    from simulator.model.kernel_ports import KernelPorts
+    from simulator.ports.selection.free_list import FreePorts
     from simulator.scenario.schema import Scenario
     from simulator.scenario.source import Source
 
@@ -52,7 +52,7 @@ class Dialer:
         workers: how many.
         tuples: of the hop; groups of kernel modes are shared by all workers.
         shared: groups that workers share, by source and destination.
-        held: ports that listeners hold now; changes as they move.
+        kernel: picks ports where we do not.
 
     Attributes:
         last_source: index of the source address of the last dial.
@@ -69,7 +69,7 @@ class Dialer:
         workers: int,
         tuples: HopTuples,
         shared: dict[tuple[int, int], Group],
-        held: Collection[int],
+        kernel: KernelPorts,
     ) -> None:
         mode = source.ports
         ports = source_ports(scenario, source)
@@ -85,16 +85,19 @@ class Dialer:
         self._addresses = source.addresses
         self._per_address = mode in ("early-bind", "permanent")
         self._blocked_ns = blocked_ns(scenario, source)
-        is_here = source.rules is None  # listeners and reservations of this machine bind it alone
-        self._held = held if mode in KERNEL_PICKS and is_here else ()
+        # Another system's kernel is none of ours: its ports are a list, as our own are, and
+        # listeners and reservations of this machine do not bind it.
+        self._is_list = own or source.rules is not None
+        self._kernel = kernel
+        self._name = name
+        self._ports = ports
         self._tuples = tuples
         self._groups: dict[tuple[int, int], Group] = {} if own else shared
         seed = stream_key(scenario.seed, name, worker) >> 65
         self._generator = pure_random(seed, f"{name}-ports", worker)
-        reserved = () if own or not is_here else scenario.kernel.reserved_ports
-        self._ascending = usable_ports(ports, reserved)
+        self._ascending = usable_ports(ports)
         in_order = source.rules is not None and source.rules.in_order
-        self._is_random = (not own and not in_order) or (
+        self._is_random = (self._is_list and not own and not in_order) or (
             mode == "userspace" and source.pick == "random"
         )
         self._order = (
@@ -115,32 +118,38 @@ class Dialer:
 
         The port is in ``last_port``.
         """
-        if self._mode == "permanent":
-            return self._dial_permanent(now_ns)
         if self._mode == "userspace":
-            for _ in range(self._addresses):
-                group = self._group(self._next_source(destination), destination)
-                port = group.take(now_ns)
-                if port:
-                    self.last_port = port
-                    self.last_source = group.source
-                    return group
-            self.last_port = 0
-            return None
-        self.last_source = source = self._next_source(destination)
+            return self._dial_from_any(destination, now_ns)
+        # Of permanent ports it is the next pair of port and address that was never used, the
+        # address going round fastest; when all are through, the one that comes next is still held.
+        permanent = self._mode == "permanent"
+        self.last_source = source = self._next_source(0 if permanent else destination)
         group = self._group(source, ANY if self._per_address else destination)
-        self.last_port = port = group.take(now_ns)
-        return group if port else None
+        return self._take(group, destination, now_ns)
 
-    def _dial_permanent(self, now_ns: int) -> Group | None:
-        """The next pair of port and address that was never used, the address going round fastest.
+    def _dial_from_any(self, destination: int, now_ns: int) -> Group | None:
+        """The next source address that has a port of its own list left."""
+        for _ in range(self._addresses - 1):
+            group = self._group(self._next_source(destination), destination)
+            if len(group.released(now_ns)):
+                self.last_source = group.source
+                return self._take(group, destination, now_ns)
+        group = self._group(self._next_source(destination), destination)
+        found = self._take(group, destination, now_ns)
+        if found is not None:
+            self.last_source = group.source
+        return found
 
-        When all are through, the one that comes round again is still held.
-        """
-        source = self._next_source(0)
-        self.last_source = source
-        group = self._group(source, ANY)
+    def _take(self, group: Group, destination: int, now_ns: int) -> Group | None:
+        """Take a port of a group; where the kernel looks for it, what that took is noted."""
+        if self._is_list:  # the list knows the next one
+            self.last_port = port = group.take(now_ns)
+            return group if port else None
+        free = group.released(now_ns)
+        before = group.in_use
         self.last_port = port = group.take(now_ns)
+        assert isinstance(free, KernelList)
+        self._tuples.note(now_ns, (group.source, destination, before, port, free.probes))
         return group if port else None
 
     def _next_source(self, destination: int) -> int:
@@ -154,12 +163,15 @@ class Dialer:
     def _group(self, source: int, destination: int) -> Group:
         group = self._groups.get((source, destination))
         if group is None:
-            group = Group(source, destination, self._new_list(), self._blocked_ns, self._held)
+            free = self._new_list(f"{self._name} {source} {destination}")
+            group = Group(source, destination, free, self._blocked_ns)
             self._groups[source, destination] = group
             self._tuples.groups.append(group)
         return group
 
-    def _new_list(self) -> FreePorts:
+    def _new_list(self, name: str) -> FreePorts:
+        if not self._is_list:
+            return self._kernel.toward(self._mode, self._ports, name)
         if self._mode == "permanent":
             return EachOnce(self._ascending)
         if self._is_random:

@@ -5,10 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from simulator.model.backends import Backend
     from simulator.ports.range import PortRange
 
 Endpoint = tuple[str, int]
+
+
+class HeldPorts:
+    """Ports that listeners hold, within the range that the kernel hands out.
+
+    Attributes:
+        ports: which.
+        changes: how often they changed, so that whoever keeps a copy knows when it is old.
+    """
+
+    __slots__ = ("changes", "ports")
+
+    def __init__(self, ports: Iterable[int] = ()) -> None:
+        self.ports = set(ports)
+        self.changes = int(bool(self.ports))
+
+    def add(self, port: int) -> None:
+        """Somebody listens on it."""
+        self.ports.add(port)
+        self.changes += 1
+
+    def discard(self, port: int) -> None:
+        """Nobody listens on it any more."""
+        self.ports.discard(port)
+        self.changes += 1
 
 
 class Directory:
@@ -26,7 +53,7 @@ class Directory:
 
     def __init__(self, kernel_range: PortRange) -> None:
         self.endpoints: list[Endpoint] = []
-        self.held: set[int] = set()
+        self.held = HeldPorts()
         self._range = kernel_range
         self._numbers: dict[Endpoint, int] = {}
         self._holders: dict[Endpoint, Backend] = {}

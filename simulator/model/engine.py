@@ -166,14 +166,14 @@ class _Run:
 
     def write(self) -> None:
         """Write what there is of connections, also after a stop."""
-        for stream, worker, rows in self._world.records.take_rows():
+        for stream, worker, rows in self._world.take_rows():
             self._recorder.rows(stream, worker, rows)
         self._world.records.write(self._job.folder)
 
     def _sample(self, now_ns: int) -> None:
         hops = self._world.sample()
         self._recorder.line("samples", sample_line(self._scenario, now_ns, hops))
-        for stream, worker, rows in self._world.records.take_rows():
+        for stream, worker, rows in self._world.take_rows():
             self._recorder.rows(stream, worker, rows)
         self._hops = tuple(hop_now(name, seen) for name, seen in hops.items())
 

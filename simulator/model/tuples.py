@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.ports.selection.free_list import NO_PORT_LEFT
+from simulator.records import WALK_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from simulator.ports.selection.free_list import FreePorts
 
+_walk_row: Final = Struct(f"<{len(WALK_COLUMNS)}q").pack
 #: Of a group whose destination does not matter.
 ANY: Final = -1
 
@@ -39,7 +42,6 @@ class Group:
         "_blocked_ns",
         "_far",
         "_free",
-        "_held",
         "_lingering",
         "destination",
         "kept",
@@ -54,7 +56,6 @@ class Group:
         destination: int,
         free: FreePorts,
         blocked_ns: int | None,
-        held: Collection[int] = (),
     ) -> None:
         self.source = source
         self.destination = destination
@@ -63,20 +64,24 @@ class Group:
         self.waiting: deque[tuple[int, int]] = deque()
         self._free = free
         self._blocked_ns = blocked_ns  # None: a port is never given back
-        self._held = held  # ports that listeners hold now, which connect() passes over
         # port -> when the kernel forgets its TIME_WAIT: ours once it may be taken over again, and
         # that of the accepting end. A new connection from the port replaces either.
         self._lingering: dict[int, int] = {}
         self._far: dict[int, int] = {}
 
-    def take(self, now_ns: int) -> int:
-        """A free port, or NO_PORT_LEFT."""
-        waiting, free = self.waiting, self._free
+    def released(self, now_ns: int) -> FreePorts:
+        """The free ports, those that have waited long enough among them."""
+        waiting = self.waiting
         while waiting and waiting[0][0] <= now_ns:
             self._released(*waiting.popleft())
-        port = free.take()
-        if port in self._held:
-            port = self._take_another(port)
+        return self._free
+
+    def take(self, now_ns: int) -> int:
+        """A free port, or NO_PORT_LEFT."""
+        waiting = self.waiting
+        while waiting and waiting[0][0] <= now_ns:
+            self._released(*waiting.popleft())
+        port = self._free.take()
         if port:
             self.open += 1
             if self._lingering:
@@ -89,16 +94,6 @@ class Group:
         assert self._blocked_ns is not None
         self._free.give_back(port)
         self._lingering[port] = at_ns - self._blocked_ns + KERNEL_TIME_WAIT_NS
-
-    def _take_another(self, port: int) -> int:
-        """One that no listener holds; those that are held go back."""
-        aside = []
-        while port in self._held:
-            aside.append(port)
-            port = self._free.take()
-        for one in aside:
-            self._free.give_back(one)
-        return port
 
     def end(self, port: int, now_ns: int, *, waits: bool, far_waits: bool = False) -> None:
         """A connection has ended.
@@ -124,9 +119,7 @@ class Group:
 
     def settle(self, now_ns: int) -> None:
         """Give back what is free by now, and forget what the kernel has forgotten."""
-        waiting = self.waiting
-        while waiting and waiting[0][0] <= now_ns:
-            self._released(*waiting.popleft())
+        self.released(now_ns)
         for kept in (self._lingering, self._far):
             while kept:
                 port = next(iter(kept))  # the oldest: whoever comes again is put in anew
@@ -192,13 +185,27 @@ class Counted:
 class HopTuples:
     """All groups of one hop.
 
+    Args:
+        hop: which one (`records.Hop`).
+
     Attributes:
         groups: every group that was ever asked for a port.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hop: int = 0) -> None:
         self.groups: list[Group] = []
-        self.ports_seen: set[int] = set()
+        self._hop = hop
+        self._walks = bytearray()
+
+    def note(self, t_ns: int, walk: tuple[int, int, int, int, int]) -> None:
+        """A port was looked for: source, destination, tuples in use before, port and probes."""
+        self._walks += _walk_row(t_ns, self._hop, *walk)
+
+    def take_walks(self) -> bytes:
+        """Rows of WALK_COLUMNS since the last call."""
+        rows = bytes(self._walks)
+        self._walks.clear()
+        return rows
 
     def settle(self, now_ns: int) -> None:
         """Bring every group to a moment."""

@@ -9,6 +9,7 @@ from simulator.model.backends import Backends
 from simulator.model.clients import Clients
 from simulator.model.dialer import Dialer
 from simulator.model.directory import Directory
+from simulator.model.kernel_ports import KernelPorts
 from simulator.model.moves import Moves
 from simulator.model.nat import NatDialer, NatTuples, names_of
 from simulator.model.records import Records
@@ -16,7 +17,7 @@ from simulator.model.relay import Relay
 from simulator.model.sampling import HopSampler
 from simulator.model.tuples import HopTuples
 from simulator.model.turns import Turns
-from simulator.preflight.hops import hop_budgets
+from simulator.preflight.hops import hop_budgets, hops_of
 from simulator.preflight.nat import nat_budget
 from simulator.preflight.places import (
     BALANCER_PREFIX,
@@ -65,7 +66,8 @@ class World:
         self.records = Records(len(plan["due_ns"]), self._workers)
         self._directory = Directory(scenario.kernel.port_range)
         self._backends = Backends(scenario, self.agenda)
-        self._tuples = [HopTuples() for _ in hop_budgets(scenario)]
+        self._kernel = KernelPorts(scenario, self.agenda, self._directory.held)
+        self._tuples = [HopTuples(hop) for hop in hops_of(scenario)]
         self._nat = None if scenario.nat is None else NatTuples(scenario, scenario.nat)
         processes = scenario.clients.processes
         dialers = self._dialers("client", processes, self._tuples[0])
@@ -103,14 +105,14 @@ class World:
         scenario = self._scenario
         source = scenario.clients.source if name == "client" else scenario.balancer.source
         shared: dict[tuple[int, int], Group] = {}
-        held = self._directory.held
+        kernel = self._kernel
         if self._nat is not None and (name == "balancer" or not self._workers):
             return [
-                NatDialer(self._nat, scenario, source, name, index, count, tuples, shared, held)
+                NatDialer(self._nat, scenario, source, name, index, count, tuples, shared, kernel)
                 for index in range(count)
             ]
         return [
-            Dialer(scenario, source, name, index, count, tuples, shared, held)
+            Dialer(scenario, source, name, index, count, tuples, shared, kernel)
             for index in range(count)
         ]
 
@@ -205,6 +207,11 @@ class World:
         """Every hop at this moment."""
         now_ns = self.agenda.now_ns
         return {sampler.name: sampler.take(now_ns) for sampler in self._samplers}
+
+    def take_rows(self) -> list[tuple[str, int, bytes]]:
+        """Rows of all streams since the last call, as (stream, worker, bytes)."""
+        walks = [("walks", at, tuples.take_walks()) for at, tuples in enumerate(self._tuples)]
+        return [*self.records.take_rows(), *(one for one in walks if one[2])]
 
     def end(self) -> None:
         """The run is over."""

@@ -29,6 +29,7 @@ from simulator.records import (
     QUESTION_COLUMNS,
     REFUSAL_COLUMNS,
     SERVICE_COLUMNS,
+    WALK_COLUMNS,
 )
 from simulator.scenario.phases import MAX_CONNECTIONS
 from simulator.scenario.schema import Scenario
@@ -286,6 +287,7 @@ def load_run(folder: Path) -> Run:
         sidecar_refusals=_load_rows(folder, "sidecar-refusals", REFUSAL_COLUMNS),
         sidecar_cuts=_load_rows(folder, "sidecar-cuts", CUT_COLUMNS),
         questions=_load_rows(folder, "questions", QUESTION_COLUMNS),
+        walks=_load_rows(folder, "walks", WALK_COLUMNS),
         samples=_load_timed_lines(folder / "samples.jsonl"),
         roles=_load_timed_lines(folder / "roles.jsonl"),
         leases=_load_lines(folder / "leases.jsonl"),

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.model.agenda import Agenda
 from simulator.model.dialer import Dialer
+from simulator.model.directory import HeldPorts
+from simulator.model.kernel_ports import KernelPorts
 from simulator.model.tuples import HopTuples
 from simulator.ports.range import PortRange
 from simulator.ports.selection.free_list import RandomFreePorts, shuffled, usable_ports
@@ -32,9 +35,10 @@ NO_PORT = {
 def dialers(*changes: str, workers: int = 1, held: set[int] | None = None) -> list[Dialer]:
     asked = small("kernel.port_range=50000-50009", *changes)
     tuples, shared = HopTuples(), dict[tuple[int, int], "Group"]()
+    kernel = KernelPorts(asked, Agenda(), HeldPorts(held or ()))
     source = asked.balancer.source
     return [
-        Dialer(asked, source, "balancer", at, workers, tuples, shared, held or set())
+        Dialer(asked, source, "balancer", at, workers, tuples, shared, kernel)
         for at in range(workers)
     ]
 

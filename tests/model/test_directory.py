@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.model.backends import Backend
-from simulator.model.directory import Directory
+from simulator.model.directory import Directory, HeldPorts
 from simulator.ports.range import PortRange
 
 
@@ -22,10 +22,10 @@ def test_an_endpoint_is_whoever_listens_there_now() -> None:
     assert directory.at(number) is None
     directory.takes(one, endpoint)
     assert directory.at(number) is one
-    assert directory.held == {50_003}
+    assert directory.held.ports == {50_003}
     directory.gives_back(endpoint)
     assert not directory.is_held(endpoint)
-    assert directory.held == set()
+    assert directory.held.ports == set()
     directory.takes(other, endpoint)
     assert directory.at(number) is other
 
@@ -37,6 +37,16 @@ def test_a_port_is_held_while_anybody_listens_on_it_and_only_within_the_range() 
         directory.takes(backend, (backend.address, 50_001))
     directory.takes(Backend(2, "127.4.0.1", 1.0), ("127.4.0.1", 20_000))
     directory.gives_back(("127.4.0.1", 50_001))
-    assert directory.held == {50_001}
+    assert directory.held.ports == {50_001}
     directory.gives_back(("127.4.0.2", 50_001))
-    assert directory.held == set()
+    assert directory.held.ports == set()
+
+
+def test_whoever_keeps_a_copy_of_held_ports_learns_when_it_is_old() -> None:
+    held = HeldPorts()
+    assert held.changes == 0
+    assert HeldPorts([50_000]).changes == 1
+    held.add(50_000)
+    held.discard(50_000)
+    held.add(50_001)
+    assert (held.ports, held.changes) == ({50_001}, 3)

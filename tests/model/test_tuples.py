@@ -16,9 +16,9 @@ MS = 1_000_000
 PORTS = array("H", range(50_000, 50_010))
 
 
-def group(blocked_ns: int | None, held: set[int] | None = None) -> Group:
+def group(blocked_ns: int | None) -> Group:
     free = RandomFreePorts(PORTS, pure_random(1, "test"))
-    return Group(0, 0, free, blocked_ns, held if held is not None else set())
+    return Group(0, 0, free, blocked_ns)
 
 
 def test_a_waiting_port_comes_back_after_its_wait_and_not_before() -> None:
@@ -73,15 +73,6 @@ def test_permanent_ports_never_come_back() -> None:
     one.end(first, 5, waits=True)
     assert (one.kept, one.in_use) == (1, 1)
     assert [one.take(9) for _ in range(10)] == [*range(50_001, 50_010), NO_PORT_LEFT]
-
-
-def test_ports_of_listeners_are_passed_over_while_they_are_held() -> None:
-    held = {50_000, 50_004}
-    one = group(0, held)
-    assert {one.take(0) for _ in range(8)} == set(PORTS) - held
-    assert one.take(0) == NO_PORT_LEFT
-    held.discard(50_004)
-    assert one.take(0) == 50_004
 
 
 def test_what_may_be_taken_over_is_counted_until_it_is_or_the_kernel_forgets() -> None:

@@ -95,8 +95,10 @@ class BusyPorts:
         stride = self._stride
         place, residue = divmod(start if start < self._size else start - size, stride)
         turns = (size + stride - 1) // stride
-        free = self._free[residue] & ~self._left[residue]
-        ahead = free >> place
+        free = self._free[residue]
+        if self._left[residue]:
+            free &= ~self._left[residue]
+        ahead = free >> place if place else free
         if ahead:
             step = (ahead & -ahead).bit_length() - 1
             if step < turns:

@@ -102,18 +102,18 @@ class LinuxConnect:
             counter = self._table[index] = self._stream.getrandbits(32)
         start = ((counter + offset) & _THIRTY_TWO_BITS) % self._size
         stride = self._stride
-        probes = 0
-        for first in (start,) if stride == 1 else (start & ~1, start | 1):
-            if first >= self._size:  # a range of one port has no other parity
-                break
+        first = start if stride == 1 else start & ~1
+        port, looked = look(self.ports, first, stride, in_use)
+        probes = looked
+        # A range of one port has no other parity.
+        if not port and stride == 2 and (first := start | 1) < self._size:
             port, looked = look(self.ports, first, stride, in_use)
             probes += looked
-            if port:
-                walked = stride * (looked - 1)
-                extra = stride * int(self._stream.random() * EXTRA_STEPS)
-                self._table[index] = (counter + max(walked, extra) + stride) & _THIRTY_TWO_BITS
-                return Pick(port, probes)
-        return Pick(NO_PORT, probes)
+        if port:
+            extra = int(self._stream.random() * EXTRA_STEPS)
+            steps = looked if looked > extra else extra + 1  # past the port, or some more
+            self._table[index] = (counter + stride * steps) & _THIRTY_TWO_BITS
+        return Pick(port, probes)
 
     def give_back(self, asked: Asked, port: int) -> None:
         """Nothing to remember."""

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 
-def walked(
-    ports: PortRange, start: int, stride: int, in_use: Container[int]
-) -> tuple[int, int]:
+def walked(ports: PortRange, start: int, stride: int, in_use: Container[int]) -> tuple[int, int]:
     probes = 0
     for port in scan(ports, start, stride):
         probes += 1
