@@ -86,7 +86,8 @@ async def _both(question: Question, results: Path) -> tuple[Answer, Answer]:
     """The model first: what it cannot do is refused before anything runs.
 
     It is sampled as often as a scenario may ask for, so that its state is known at the moments of
-    the kernel's samples, between which whole waves of connections may come and go.
+    the kernel's samples, between which whole waves of connections may come and go; and it goes event
+    by event, since only so is it known at which cost each port was found.
     """
     from simulator.experiment import answer
     from simulator.live.engine import KernelEngine
@@ -96,7 +97,7 @@ async def _both(question: Question, results: Path) -> tuple[Answer, Answer]:
     sampling = question.scenario.sampling.model_copy(update={"every": _EVERY_NS})
     often = question.scenario.model_copy(update={"sampling": sampling})
     runs: list[tuple[Engine, Question]] = [
-        (ModelEngine(), replace(question, scenario=often)),
+        (ModelEngine(arrays=False), replace(question, scenario=often)),
         (KernelEngine(), question),
     ]
     answers = []

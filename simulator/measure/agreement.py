@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 OK_TARGET: Final = 0.02
 OCCUPANCY_TARGET: Final = 0.05
 ERRORS_TARGET: Final = 0.05
+#: Where connect() becomes slow, as a share of the budget.
+KNEE_TARGET: Final = 0.02
 #: Counts below this share of what was sent are judged as if they were as large.
 _NOISE: Final = 0.01
 _HANDFUL: Final = 100
@@ -84,6 +86,7 @@ def agreements(
         *_counts(theirs, ours),
         _ceiling(kernel, model),
         *_occupancies(kernel, model, theirs, ours),
+        *_knees(theirs, ours),
         *_picks(kernel, model),
         *_latencies(theirs, ours),
     ]
@@ -184,6 +187,32 @@ def _area(kernel: Run, model: Run, what: tuple[str, str], least: float) -> Agree
         error=apart / scale,
         target=OCCUPANCY_TARGET,
     )
+
+
+def _knees(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Agreement]:
+    """Where connect() begins to cost several times as much, in percent of the budget in use.
+
+    The error is how far apart they are, as a share of the budget. The kernel's is exact only while
+    nothing is closed: between two samples of its table an occupancy is a guess.
+    """
+    found = []
+    for hop, one in theirs["connect_cost"].items():
+        other = ours["connect_cost"].get(hop, {"knee": None})
+        knees = [each["knee"] for each in (one, other)]
+        if knees == [None, None]:
+            continue
+        error = 1.0 if None in knees else abs(knees[1] - knees[0])
+        shown = [100.0 * (at or 0.0) for at in knees]
+        found.append(
+            Agreement(
+                name=f"{hop} connect-cost knee, % in use",
+                kernel=shown[0],
+                model=shown[1],
+                error=error,
+                target=KNEE_TARGET if one["method"] == "order" else None,
+            )
+        )
+    return found
 
 
 def _picks(kernel: Run, model: Run) -> list[Agreement]:

@@ -2,12 +2,15 @@
 
 The kernel looks for a free port by trying one half of the range before the other, so its cost
 jumps when half of the tuples are in use; a program that picks ports itself pays the same to the
-last one. This table is what shows it.
+last one. This table is what shows it, and the knee in it (`knee.py`) where it has one.
 
 How the occupancy of a connect is known, told as ``method``: *order* when nothing was closed
 before the last connect, since then the n-th connection of a group finds n - 1 tuples in use,
-exactly; else *samples*, the worst group's tuples interpolated between two samples of the kernel's
-table.
+exactly; *exact* in the model, which notes it; else *samples*, the worst group's tuples interpolated
+between two samples of the kernel's table.
+
+In the model a connect costs no time. What is told there is how many ports were looked at, in
+``unit`` *probes* instead of *ns*.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import numpy as np
 
 from simulator.measure.histogram import Histogram
 from simulator.measure.hops import relay_dials
+from simulator.measure.knee import knee
 from simulator.measure.modelled import is_modelled
 from simulator.records import Hop, Outcome
 from simulator.scenario.driver import FOREIGN
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
     from simulator.measure.hops import HopFacts
 
 BUCKETS: Final = 20
+#: What the rest of a connect() costs, in ports looked at: 35 to 50 us against 70 ns a port on Linux
+#: 6.18, while it went on in a busy 2-core machine. Only a knee in probes depends on it.
+REST_PROBES: Final = 512
 
 Ints = np.ndarray[Any, Any]
 
@@ -40,13 +47,13 @@ class Connects:
 
     Attributes:
         t_ns: when the call returned.
-        call_ns: time inside bind() and connect().
+        cost: time inside bind() and connect(), ns; of the model, ports looked at.
         group: number of the tuple group, any order.
         failed: whether the call gave no connection.
     """
 
     t_ns: Ints
-    call_ns: Ints
+    cost: Ints
     group: Ints
     failed: Ints
 
@@ -67,6 +74,15 @@ def _of_clients(run: Run) -> Connects:
     group = source << 32 | (rows["backend"][tried].astype(np.int64) + 1)
     failed = (rows["outcome"][tried] == Outcome.FAILED) & (rows["connected_ns"][tried] < 0)
     return Connects(rows["sent_ns"][tried], rows["connect_call_ns"][tried], group, failed)
+
+
+def _of_walks(run: Run, hop: Hop) -> tuple[Connects, Ints]:
+    """What the model looked at on a hop, and the tuples in use before each, shape (n,)."""
+    rows = run.walks["hop"] == hop
+    found = {name: column[rows] for name, column in run.walks.items()}
+    group = found["source"] << 32 | found["destination"]
+    connects = Connects(found["t_ns"], found["probes"], group, found["port"] == 0)
+    return connects, found["in_use"]
 
 
 def _order_occupancy(connects: Connects, budget: int) -> Ints:
@@ -108,12 +124,21 @@ def connect_cost(run: Run, facts: HopFacts) -> dict[str, Any]:
     """The table of one hop, as summaries hold it.
 
     Returns:
-        ``hop``, ``method`` and ``buckets``: per 5 % of occupancy that any connect met, ``from``
-        and ``to`` (shares), ``n`` calls, ``failures`` among them, ``p50``, ``p90``, ``p99`` and
-        ``max`` in ns of those that succeeded (None where fewer than ten lie beyond), and
-        ``failed_max`` in ns.
+        ``hop``, ``method``, ``unit``, ``knee`` (share of the budget in use from which on it costs
+        several times as much, None without one) and ``buckets``: per 5 % of occupancy that any
+        connect met, ``from`` and ``to`` (shares), ``n`` calls, ``failures`` among them, ``p50``,
+        ``p90``, ``p99`` and ``max`` in the unit of those that succeeded (None where fewer than ten
+        lie beyond), and ``failed_max``.
     """
-    empty: dict[str, Any] = {"hop": facts.hop.label, "method": None, "buckets": []}
+    unit = "probes" if is_modelled(run) else "ns"
+    empty: dict[str, Any] = {
+        "hop": facts.hop.label, "method": None, "unit": unit, "knee": None, "buckets": [],
+    }  # fmt: skip
+    if is_modelled(run):
+        connects, in_use = _of_walks(run, facts.hop)
+        if not len(connects.t_ns) or facts.budget <= 0:
+            return empty
+        return empty | _table("exact", connects, in_use / facts.budget)
     if facts.hop is Hop.BALANCER_BACKEND and run.scenario.balancer.driver in FOREIGN:
         return empty  # it tells of failed connects only, and of none how long it took
     dials = relay_dials(run, facts.hop)
@@ -128,16 +153,23 @@ def connect_cost(run: Run, facts: HopFacts) -> dict[str, Any]:
         occupancy = _sample_occupancy(run, facts.hop, connects.t_ns, facts.budget)
     if occupancy is None:
         return empty
+    return empty | _table(method, connects, occupancy)
+
+
+def _table(method: str, connects: Connects, occupancy: Ints) -> dict[str, Any]:
     # What finds everything taken belongs to the last bucket, which is closed at 100 %.
     bucket = np.clip((occupancy * BUCKETS + 1e-9).astype(np.int64), 0, BUCKETS - 1)
     rows = [_bucket_row(connects, bucket, int(index)) for index in np.unique(bucket)]
-    return {"hop": facts.hop.label, "method": method, "buckets": rows}
+    good = ~connects.failed
+    rest = REST_PROBES if method == "exact" else 0
+    jumps_at = knee(occupancy[good], connects.cost[good] + rest)
+    return {"method": method, "buckets": rows, "knee": jumps_at}
 
 
 def _bucket_row(connects: Connects, bucket: Ints, index: int) -> dict[str, Any]:
     chosen = bucket == index
-    good = Histogram(connects.call_ns[chosen & ~connects.failed].astype(np.int64))
-    bad = connects.call_ns[chosen & connects.failed]
+    good = Histogram(connects.cost[chosen & ~connects.failed].astype(np.int64))
+    bad = connects.cost[chosen & connects.failed]
     return {
         "from": index / BUCKETS,
         "to": (index + 1) / BUCKETS,
@@ -154,9 +186,7 @@ def _bucket_row(connects: Connects, bucket: Ints, index: int) -> dict[str, Any]:
 def connect_cost_by_hop(run: Run, hops: Sequence[HopFacts]) -> dict[str, dict[str, Any]]:
     """The tables of all hops that have one, by the hop's label; the balancer's own hop first.
 
-    None of a run of the model, where a connect costs nothing.
+    Of a run of the model, none where the program picks its ports, or that went by arrays.
     """
-    if is_modelled(run):
-        return {}
     tables = (connect_cost(run, facts) for facts in reversed(hops))
     return {table["hop"]: table for table in tables if table["buckets"]}

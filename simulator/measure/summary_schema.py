@@ -160,7 +160,9 @@ def _fields() -> dict[str, Node]:
     )  # fmt: skip
     cost = _object(
         hop={"enum": list(HOPS)},
-        method=_or_none({"enum": ["order", "samples"]}),
+        method=_or_none({"enum": ["order", "samples", "exact"]}),
+        unit=_said({"enum": ["ns", "probes"]}, "of the costs; probes are ports looked at"),
+        knee=_or_none(NUMBER, "share of the budget in use where the cost jumps, null = nowhere"),
         buckets=_said({**_list(_bucket()), "maxItems": BUCKETS}, "by share of the budget in use"),
     )
     return {

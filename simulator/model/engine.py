@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "model"
 _BEFORE: Final = -1
+#: Plain runs of no more connections go event by event, which takes them a fraction of a second.
+_PORT_BY_PORT: Final = 10_000
 
 
 def read_plan(folder: Path) -> Columns:
@@ -53,7 +55,8 @@ class ModelEngine:
 
     Args:
         clock: monotonic time in ns, to tell how fast; no result depends on it.
-        arrays: whether plain runs may be worked out by arrays.
+        arrays: whether plain runs are worked out by arrays; None: where they are so large that it
+            pays, as only events tell at which cost each port was found.
         compiled: whether a compiled loop may be used where there is a compiler.
     """
 
@@ -63,7 +66,7 @@ class ModelEngine:
         self,
         clock: Callable[[], int] = monotonic_ns,
         *,
-        arrays: bool = True,
+        arrays: bool | None = None,
         compiled: bool = True,
     ) -> None:
         self._clock = clock
@@ -82,7 +85,10 @@ class ModelEngine:
             return
         began_ns = self._clock()
         plan = read_plan(job.folder)
-        if self._arrays and is_plain(job.scenario, plan):
+        by_arrays = self._arrays
+        if by_arrays is None:
+            by_arrays = len(plan["due_ns"]) > _PORT_BY_PORT
+        if by_arrays and is_plain(job.scenario, plan):
             write_beginning(job.scenario, recorder.line)
             showing = Showing(watch, self._clock)
             plain = PlainRun(job.scenario, plan, recorder.line)

@@ -321,29 +321,34 @@ def _connect_cost(summary: Summary) -> Table | None:
 
     A table of one row compares nothing and is left out.
     """
+    tables = {
+        str(name): part(summary, "connect_cost", name) for name in part(summary, "connect_cost")
+    }
     filled = {
-        str(table.get("hop")): [row for row in rows(table, "buckets") if row.get("n")]
-        for table in rows(summary, "connect_cost")
+        hop: [row for row in rows(table, "buckets") if row.get("n")]
+        for hop, table in tables.items()
     }
     worth = {hop: found for hop, found in filled.items() if len(found) > 1}
     if not worth:
         return None
     named = str(part(summary, "verdict").get("hop"))
     hop = named if named in worth else max(worth, key=lambda name: _fullest(worth[name]))
-    return _connect_table(safe(hop, 32), worth[hop])
+    return _connect_table(safe(hop, 32), worth[hop], tables[hop].get("unit") == "probes")
 
 
 def _fullest(found: Sequence[Mapping[str, Any]]) -> float:
     return max((row["to"] for row in found if isinstance(row.get("to"), int | float)), default=0.0)
 
 
-def _connect_table(hop: str, filled: Sequence[Mapping[str, Any]]) -> Table:
-    table = heading(f"Time inside connect() by share of the budget in use, {hop}")
+def _connect_table(hop: str, filled: Sequence[Mapping[str, Any]], probes: bool) -> Table:
+    what = "Ports that connect() looks at" if probes else "Time inside connect()"
+    table = heading(f"{what} by share of the budget in use, {hop}")
     for title in ("in use", "calls", "p50", "p99", "max", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in filled:
         share = f"{number(row.get('from'), _percent)}-{number(row.get('to'), _percent)}%"
-        times = [number(row.get(key), format_ns) for key in ("p50", "p99", "max")]
+        form = format_count if probes else format_ns
+        times = [number(row.get(key), form) for key in ("p50", "p99", "max")]
         calls, failed = (number(row.get(key), format_count) for key in ("n", "failures"))
         table.add_row(share, calls, *times, failed)
     return table

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from simulator.engine import Run
 
+NAME = "client-backend connect-cost knee, % in use"
+
 TEXT = """
 title: short
 kernel: {port_range: 50000-50099, time_wait: 500ms}
@@ -88,3 +90,28 @@ def test_another_verdict_is_no_agreement(done: tuple[dict[str, Any], Run]) -> No
     summary, run = done
     other = {**summary, "verdict": {**summary["verdict"], "code": "ok"}}
     assert not agreements(run, run, (summary, other))[0].holds
+
+
+def test_a_knee_is_apart_by_the_share_of_the_budget(done: tuple[dict[str, Any], Run]) -> None:
+    summary, run = done
+
+    def told(knee: float | None, method: str = "order") -> dict[str, Any]:
+        return {**summary, "connect_cost": {"client-backend": {"knee": knee, "method": method}}}
+
+    def compared(*pair: dict[str, Any]) -> Agreement | None:
+        return by_name(agreements(run, run, (pair[0], pair[1]))).get(NAME)
+
+    same, near = compared(told(0.5), told(0.5)), compared(told(0.5), told(0.515))
+    assert same is not None
+    assert near is not None
+    assert (same.error, same.kernel, same.holds) == (0.0, 50.0, True)
+    assert near.error == pytest.approx(0.015)
+    assert near.holds
+    for other in (told(0.53), told(None), {**summary, "connect_cost": {}}):
+        far = compared(told(0.5), other)
+        assert far is not None
+        assert not far.holds
+    guessed = compared(told(0.5, "samples"), told(0.9))
+    assert guessed is not None
+    assert guessed.target is None
+    assert compared(told(None), told(None)) is None

@@ -84,7 +84,7 @@ def test_costs_that_a_model_does_not_have_are_left_out(tmp_path: Path) -> None:
     summary, _ = modelled(SMALL, tmp_path)
     assert set(summary["cpu"].values()) == {None}
     assert set(summary["memory"].values()) == {None}
-    assert summary["connect_cost"] == {}
+    assert {table["unit"] for table in summary["connect_cost"].values()} == {"probes"}
     assert "no CPU" in summary["notes"][0]
     assert summary["model"]["path"] in ("events", "stretches")
     assert summary["model"]["sent"] == 10
@@ -164,3 +164,26 @@ def test_port_wall_stands_where_the_ramp_passes_the_ceiling(tmp_path: Path) -> N
     late = rows["sent_ns"] >= 6 * NS_PER_S
     served = np.count_nonzero(late & (rows["outcome"] == Outcome.OK)) / 2
     assert served == pytest.approx(2000, rel=0.02)
+
+
+def test_the_cliff_of_connect_stands_at_half_of_the_range(tmp_path: Path) -> None:
+    found = modelled_file("half-full-cliff", tmp_path)
+    tables = {name: summary["connect_cost"] for name, (summary, _) in found.items()}
+    table = tables["kernel"]["client-backend"]
+    assert (table["method"], table["unit"]) == ("exact", "probes")
+    # One parity first: behind the half, every connect looks at its 4,096 busy ports and one more.
+    assert table["knee"] == pytest.approx(0.5, abs=0.0025)
+    assert {row["p50"] for row in table["buckets"][10:15]} <= {4097, 4099}
+    assert max(row["max"] for row in table["buckets"][:9]) < 100
+    assert tables["socket-range"]["client-backend"]["knee"] is None
+    # We pick ourselves there: the list knows the next one, and nothing is looked at.
+    assert tables["userspace"] == {}
+
+
+def test_large_plain_runs_go_by_arrays_and_small_ones_port_by_port(tmp_path: Path) -> None:
+    small, _ = modelled(WALL.replace("for: 10s", "for: 2s"), tmp_path)
+    large, run = modelled(WALL, tmp_path)
+    assert (small["model"]["path"], large["model"]["path"]) == ("events", "stretches")
+    assert small["connect_cost"]["balancer-backend"]["buckets"][-1]["failed_max"] == 400
+    assert large["connect_cost"] == {}
+    assert len(run.walks["probes"]) == 0

@@ -72,18 +72,21 @@ def test_a_measurement_that_is_not_valid_says_so_and_passes_no_threshold() -> No
 
 
 def test_a_single_bucket_is_no_table_of_cost_against_occupancy() -> None:
-    text = summary_text(summary(connect_cost=SUMMARY["connect_cost"][:1]))
+    hop = "client-balancer"
+    text = summary_text(summary(connect_cost={hop: SUMMARY["connect_cost"][hop]}))
     assert "Time inside connect()" not in text
 
 
 def test_cost_against_occupancy_is_shown_for_the_hop_of_the_verdict_or_else_the_fullest() -> None:
-    both = [
-        {"hop": "client-balancer", "buckets": [bucket(0, 5), bucket(3, 5)]},
-        {"hop": "balancer-backend", "buckets": [bucket(0, 5), bucket(2, 5)]},
-    ]
+    both = {
+        hop: {"hop": hop, "buckets": [bucket(0, 5), bucket(last, 5)]}
+        for hop, last in (("client-balancer", 3), ("balancer-backend", 2))
+    }
     assert "in use, balancer-backend" in summary_text(summary(connect_cost=both))
     ok = {"code": "ok", "hop": None, "sentence": "Nothing ran out."}
     assert "in use, client-balancer" in summary_text(summary(connect_cost=both, verdict=ok))
+    probes = {name: {**table, "unit": "probes"} for name, table in both.items()}
+    assert "Ports that connect() looks at" in summary_text(summary(connect_cost=probes))
 
 
 def test_without_colour_there_is_no_escape_and_with_it_the_words_are_the_same() -> None:

@@ -98,9 +98,13 @@ SUMMARY: dict[str, Any] = {
         {"text": "connect.p99 < 5ms", "value": 4_100_000, "holds": True},
         {"text": "failed == 0", "value": 4_120, "holds": False},
     ],
-    "connect_cost": [
-        {"hop": "client-balancer", "method": "samples", "buckets": [bucket(0, 700)]},
-        {
+    "connect_cost": {
+        "client-balancer": {
+            "hop": "client-balancer",
+            "method": "samples",
+            "buckets": [bucket(0, 700)],
+        },
+        "balancer-backend": {
             "hop": "balancer-backend",
             "method": "samples",
             "buckets": [
@@ -109,7 +113,7 @@ SUMMARY: dict[str, Any] = {
                 bucket(19, 900, p50=162_000, p99=410_000, max=1_500_000, failures=880),
             ],
         },
-    ],
+    },
     "phases": [
         {"name": "warm", "warmup": True, "start_s": 0.0, "end_s": 2.0, "rates_per_s": {}},
         {
