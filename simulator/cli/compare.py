@@ -86,8 +86,8 @@ async def _both(question: Question, results: Path) -> tuple[Answer, Answer]:
     """The model first: what it cannot do is refused before anything runs.
 
     It is sampled as often as a scenario may ask for, so that its state is known at the moments of
-    the kernel's samples, between which whole waves of connections may come and go; and it goes event
-    by event, since only so is it known at which cost each port was found.
+    the kernel's samples, between which whole waves of connections may come and go. It goes event by
+    event, since only so is it known at which cost each port was found.
     """
     from simulator.experiment import answer
     from simulator.live.engine import KernelEngine
