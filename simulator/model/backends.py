@@ -100,6 +100,7 @@ class Backends:
         self._refusing = backends.refusing
         self._hanging = range(backends.refusing, backends.refusing + faults.hanging)
         self._limit = backends.concurrency or 0
+        self._line = backends.queue
         self._error_rate = faults.error_rate
         self._room = min(backends.backlog, scenario.kernel.somaxconn) + 1
         self._is_plain = not (self._limit or faults.error_rate or faults.slow)
@@ -110,6 +111,8 @@ class Backends:
             pure_random(seed, "faults", index).random for index in range(self._processes)
         ]
         self.counts = {"accepted": 0, "answered": 0, "idled": 0}
+        if self._line is not None:
+            self.counts["turned_away"] = 0
         self.on_answer: Callable[[Connection, int], None]
         self.on_reset: Callable[[Connection, int], None]
 
@@ -135,6 +138,18 @@ class Backends:
             return UNANSWERED
         backend.connections[connection] = None
         connection.server = backend
+        self.counts["accepted"] += 1
+        return SERVED
+
+    def check(self, backend: Backend | None) -> int:
+        """What a connect meets that is closed at once, as health checks are."""
+        if backend is None or backend.state == REFUSING:
+            return REFUSED
+        if backend.state == HANGING:
+            if backend.queued >= self._room:
+                return DROPPED
+            backend.queued += 1  # nobody takes it out, closed or not
+            return UNANSWERED
         self.counts["accepted"] += 1
         return SERVED
 
@@ -166,6 +181,10 @@ class Backends:
             service_ns = round(service_ns * backend.factor)
         self._serial += 1
         serial = connection.serving = self._serial
+        if self._has_no_place(backend):
+            self.counts["turned_away"] += 1
+            self.on_reset(connection, now_ns)
+            return None
         fails = False
         if self._error_rate:
             fails = self._draws[backend.number % self._processes]() < self._error_rate
@@ -176,6 +195,11 @@ class Backends:
             backend.busy += 1
         self._begin(backend, connection, serial, now_ns + service_ns, fails=fails)
         return None if fails else now_ns + service_ns
+
+    def _has_no_place(self, backend: Backend) -> bool:
+        """Whether there is neither a slot nor a place in line; who gave up keeps its place."""
+        room = self._line
+        return room is not None and backend.busy >= self._limit and len(backend.queue) >= room
 
     def _begin(
         self, backend: Backend, connection: Connection, serial: int, until_ns: int, *, fails: bool

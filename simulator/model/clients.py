@@ -120,7 +120,7 @@ class Clients:
         else:
             connection.state = RESTING
         self.relays[self.choose()].admit(connection, now_ns)
-        if connection.dial:
+        if connection.server is None and connection.state == WAITING:
             what = (connection.stamp, _RECV)
             self._agenda.at(now_ns + self._timeout_ns, self._too_late, connection, what)
         if connection.state == RESTING and not connection.begun:

@@ -179,6 +179,8 @@ class _Run:
     def _sample(self, now_ns: int) -> None:
         hops = self._world.sample()
         self._recorder.line("samples", sample_line(self._scenario, now_ns, hops))
+        for line in self._world.care_counters():
+            self._recorder.line("roles", {"t_ns": now_ns, **line})
         for stream, worker, rows in self._world.take_rows():
             self._recorder.rows(stream, worker, rows)
         self._hops = tuple(hop_now(name, seen) for name, seen in hops.items())

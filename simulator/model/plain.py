@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from simulator.scenario.balancer import Balancer
     from simulator.scenario.schema import Scenario
 
     Times = NDArray[np.int64]
@@ -85,6 +86,7 @@ def only_tuples_run_out(scenario: Scenario) -> bool:
     nobody_moves = (
         backends.churn is None
         and backends.concurrency is None
+        and backends.flapping is None
         and backends.faults == Faults()
         and not backends.refusing
         and backends.idle_timeout is None
@@ -103,7 +105,18 @@ def only_tuples_run_out(scenario: Scenario) -> bool:
         and nobody_moves
         and one_by_one
         and balancer.policy.name != "peak-ewma"
+        and _nobody_is_looked_after(balancer)
         and _one_worker(scenario)
+    )
+
+
+def _nobody_is_looked_after(balancer: Balancer) -> bool:
+    return (
+        balancer.health_checks is None
+        and balancer.ejection is None
+        and balancer.cap is None
+        and balancer.on_no_port == "refuse"
+        and not balancer.slow_start
     )
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 NOBODY: Final = -1
 _NO_BACKEND: Final = (int(Call.PICK), int(Ending.NO_BACKEND), NOBODY)
 _CONNECT: Final = int(Call.CONNECT)
+_BACKEND_FAILED: Final = frozenset({errno.ECONNREFUSED, int(Ending.TIMEOUT)})
 
 
 class Relay:
@@ -57,6 +58,7 @@ class Relay:
     Attributes:
         picks: times that each backend was picked.
         counts: accepted, active, retries and more, for `roles.jsonl`.
+        denied: retries that the budget did not pay for.
     """
 
     def __init__(
@@ -99,8 +101,12 @@ class Relay:
         self._dials = 0
         self.picks: Counter[int] = Counter()
         self.counts = {"accepted": 0, "dialed": 0, "retries": 0, "refused": 0, "idle_closed": 0}
-
+        self.denied = 0
         self.dial_errors: Counter[tuple[int, int]] = Counter()
+
+    def care(self) -> dict[str, int]:
+        """What looking after backends came to, for `roles.jsonl`; nothing where it is not done."""
+        return {}
 
     def _now(self) -> int:
         return self._agenda.now_ns
@@ -172,14 +178,19 @@ class Relay:
 
     def _pick(self, connection: Connection, tried: Collection[int]) -> int:
         if tried and self._budget is not None and not self._budget.take():
+            self.denied += 1
             return NOBODY
+        return self._ask(connection, tried)
+
+    def _ask(self, connection: Connection, exclude: Collection[int]) -> int:
+        """The policy's pick among all who are not left out."""
         load = self._load if self._aged is None else self._aged.catch_up(self._agenda.now_ns)
         eligible = self._membership.eligible
         picked: int
         if self._key:
-            picked = self._policy.pick(eligible, load, tried, self._client_key(connection))
+            picked = self._policy.pick(eligible, load, exclude, self._client_key(connection))
         else:
-            picked = self._policy.pick(eligible, load, tried)
+            picked = self._policy.pick(eligible, load, exclude)
         return picked
 
     def _client_key(self, connection: Connection) -> int:
@@ -190,9 +201,13 @@ class Relay:
         dialer = self._dialer
         port = dialer.last_port if dialer.tells_port else 0
         self._records.dialed(self.index, t_ns, backend, dialer.last_source, port, error, call)
+        self._heard(backend, call, error)
+
+    def _heard(self, backend: int, call: int, error: int) -> None:
+        """A connect has its result; one that only the backend can be the reason for is learned."""
         if error:
             self.dial_errors[call, error] += 1
-            if self._ewma is not None and error == errno.ECONNREFUSED:
+            if self._ewma is not None and error in _BACKEND_FAILED:
                 self._ewma.observe(backend, self._connect_timeout_ns, self._agenda.now_ns)
 
     def _connected(self, connection: Connection, backend: int, now_ns: int) -> None:
@@ -219,9 +234,7 @@ class Relay:
             return
         now_ns, backend, error = self._agenda.now_ns, connection.meant, int(Ending.TIMEOUT)
         self._records.dialed(self.index, t_ns, backend, source, port, error, _CONNECT)
-        self.dial_errors[_CONNECT, error] += 1
-        if self._ewma is not None:
-            self._ewma.observe(backend, self._connect_timeout_ns, now_ns)
+        self._heard(backend, _CONNECT, error)
         connection.dial = 0
         self.drop(connection, now_ns, waits=False)
         connection.tried = [*(connection.tried or ()), backend]

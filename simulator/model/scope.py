@@ -15,10 +15,10 @@ from simulator.ports.budget import ports_within
 from simulator.preflight.hops import source_ports
 from simulator.preflight.model_only import model_only
 from simulator.preflight.nat import too_silent
-from simulator.scenario.care import Queue
 from simulator.scenario.schema import BINDS_A_PORT, KERNEL_PICKS
 
 if TYPE_CHECKING:
+    from simulator.scenario.churn import Churn
     from simulator.scenario.schema import Scenario
 
 #: Settings that change nothing in the model, or that it obeys.
@@ -31,7 +31,7 @@ _KNOWN: Final = {
     "backends": {
         *("count", "processes", "addresses", "kind", "ports", "range", "service_time", "backlog"),
         *("accept_every", "idle_timeout", "refusing", "descriptors", "concurrency", "faults"),
-        *("stream", "churn", "quarantine", "weights"),
+        *("stream", "churn", "quarantine", "weights", "queue", "flapping"),
     },
     "balancer": {
         *("driver", "policy", "workers", "source", "close", "connect_timeout", "retries"),
@@ -120,16 +120,18 @@ def _relays(scenario: Scenario) -> list[str]:
         found.append(f"balancer.driver: {balancer.driver} is a real program")
     if scenario.sidecar is not None:
         found.append("sidecar: the model has one relay")
-    asked = {
-        "health_checks": balancer.health_checks is not None,
-        "ejection": balancer.ejection is not None,
-        "cap": balancer.cap is not None,
-        "queue": balancer.queue != Queue(),
-        "on_no_port": balancer.on_no_port != "refuse",
-        "slow_start": bool(balancer.slow_start),
-    }
-    found += [f"balancer.{name} is not modelled" for name, is_asked in asked.items() if is_asked]
+    checks, churn = balancer.health_checks, scenario.backends.churn
+    hangs = scenario.backends.faults.hanging or (churn is not None and _may_hang(churn))
+    if checks is not None and checks.close == "fin" and hangs:
+        found.append(
+            "balancer.health_checks.close: fin toward a backend that hangs is half a close that "
+            "nobody answers, and is not modelled; reset is"
+        )
     return found
+
+
+def _may_hang(churn: Churn) -> bool:
+    return churn.leave == "hang" or any(one.leave == "hang" for one in churn.at)
 
 
 def _servers(scenario: Scenario) -> list[str]:

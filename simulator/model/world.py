@@ -9,11 +9,12 @@ from simulator.model.backends import Backends
 from simulator.model.clients import Clients
 from simulator.model.dialer import Dialer
 from simulator.model.directory import Directory
+from simulator.model.flapping import begin_flapping
+from simulator.model.governed import relay_for
 from simulator.model.kernel_ports import KernelPorts
 from simulator.model.moves import Moves
 from simulator.model.nat import NatDialer, NatTuples, names_of
 from simulator.model.records import Records
-from simulator.model.relay import Relay
 from simulator.model.sampling import HopSampler
 from simulator.model.tuples import HopTuples
 from simulator.model.turns import Turns
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from simulator.model.connection import Connection
     from simulator.model.picker import Picker
+    from simulator.model.relay import Relay
     from simulator.model.tuples import Group
     from simulator.scenario.schema import Scenario
 
@@ -75,7 +77,7 @@ class World:
             scenario, plan, self.agenda, dialers, self._directory, self._backends, self.records
         )
         self._relays = [
-            Relay(
+            relay_for(scenario)(
                 scenario,
                 index,
                 self.agenda,
@@ -186,6 +188,7 @@ class World:
     def begin(self) -> None:
         """Everybody takes their places."""
         self._moves.begin()
+        begin_flapping(self._scenario, self.agenda, self._backends, self._write)
         self._began = True
 
     def run_until(self, until_ns: int) -> None:
@@ -232,17 +235,24 @@ class World:
             {"role": "client", "index": index, "sent": sent}
             for index, sent in enumerate(self._clients.sent)
         ]
-        lines += [
-            {
-                "role": "balancer",
-                "index": relay.index,
-                **relay.counts,
-                "dial_errors": {
-                    f"{Call(call).name.lower()}/{error_name(code)}": number
-                    for (call, code), number in relay.dial_errors.items()
-                },
-                "picks": {str(one): number for one, number in sorted(relay.picks.items())},
-            }
-            for relay in self._relays
-        ]
+        lines += map(_relay_line, self._relays)
         return [*lines, {"role": "backend", "index": 0, **self._backends.counts}]
+
+    def care_counters(self) -> list[dict[str, Any]]:
+        """A line for each relay that looks after its backends, told as often as samples are."""
+        return [_relay_line(relay) for relay in self._relays if relay.care()]
+
+
+def _relay_line(relay: Relay) -> dict[str, Any]:
+    care = relay.care()
+    return {
+        "role": "balancer",
+        "index": relay.index,
+        **relay.counts,
+        **({"care": care} if care else {}),
+        "dial_errors": {
+            f"{Call(call).name.lower()}/{error_name(code)}": number
+            for (call, code), number in relay.dial_errors.items()
+        },
+        "picks": {str(one): number for one, number in sorted(relay.picks.items())},
+    }
