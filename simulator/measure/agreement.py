@@ -230,8 +230,14 @@ def _picks(kernel: Run, model: Run) -> list[Agreement]:
     apart = int(np.count_nonzero(theirs[:shorter] != ours[:shorter]))
     longer = max(len(theirs), len(ours), 1)
     error = (apart + longer - shorter) / longer
-    # Retries come between others in an order that is the machine's own.
-    moves = scenario.backends.churn is not None or scenario.clients.retry is not None
+    # Retries come between others in an order that is the machine's own, and who is left out when
+    # goes by the microsecond.
+    moves = (
+        scenario.backends.churn is not None
+        or scenario.clients.retry is not None
+        or balancer.ejection is not None
+        or balancer.health_checks is not None
+    )
     target = None if moves else 0.0
     return [
         Agreement(

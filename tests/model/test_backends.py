@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from simulator.model.agenda import NEVER, Agenda
 from simulator.model.backends import DROPPED, REFUSED, SERVED, UNANSWERED, Backends
 from simulator.model.connection import GONE, Connection
 from simulator.model.tuples import EachOnce, Group
+from tests.support.modelled import modelled
 from tests.support.scenarios import small
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from simulator.scenario.schema import Scenario
 
 MS = 1_000_000
@@ -126,3 +130,37 @@ def test_who_hangs_is_connected_to_until_the_accept_queue_is_full() -> None:
     one, _ = told.connect(9)
     assert told.backends.all[0].queued == 3
     assert one.server is None
+
+
+def test_a_bounded_line_turns_away_who_finds_no_place() -> None:
+    told = Told(small("backends={concurrency: 1, queue: 2}"))
+    ones = [told.connect(row)[0] for row in range(4)]
+    for one in ones:
+        told.backends.request(one, 5 * MS, 0)
+    assert told.resets == [3]
+    assert told.backends.counts["turned_away"] == 1
+    told.run()
+    assert told.answers == [(0, 5 * MS), (1, 10 * MS), (2, 15 * MS)]
+
+
+def test_a_bounded_line_loses_what_m_m_c_k_loses(tmp_path: Path) -> None:
+    slots, room, rate, service_s = 4, 6, 100.0, 0.05
+    text = f"""
+title: a line
+kernel: {{port_range: 50000-59999, time_wait: 500ms}}
+backends: {{ports: random, range: 20000-29999, concurrency: {slots}, queue: {room},
+            service_time: {{exponential: {round(service_s * 1000)}ms}}}}
+balancer: {{close: reset, retries: 0}}
+traffic:
+  - {{name: only, for: 200s, arrivals: {{poisson: {rate}/s}}}}
+sampling: {{every: 5s}}
+"""
+    summary, _ = modelled(text, tmp_path)
+    load = rate * service_s
+    places = np.arange(slots + room + 1)
+    served = np.minimum(places, slots)
+    weight = np.cumprod(np.concatenate([[1.0], load / served[1:]]))  # birth and death
+    lost = weight[-1] / weight.sum()
+    attempts = summary["attempts"]
+    assert attempts["failed"] / attempts["sent"] == pytest.approx(lost, rel=0.08)
+    assert attempts["errors"] == {"client-balancer/recv/ECONNRESET": attempts["failed"]}

@@ -110,8 +110,8 @@ def test_a_plain_run_shows_progress_and_a_stop_leaves_it_whole(tmp_path: Path) -
 
 
 def test_what_it_cannot_do_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"balancer\.health_checks"):
-        modelled(SMALL, tmp_path, "balancer.health_checks={every: 1s}")
+    with pytest.raises(Refused, match=r"backends\.accept_every"):
+        modelled(SMALL, tmp_path, "backends.accept_every=1ms")
     assert not list(tmp_path.rglob("manifest.json"))
 
 

@@ -14,11 +14,6 @@ from tests.support.scenarios import small
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ("balancer.health_checks={every: 1s}", "balancer.health_checks"),
-        ("balancer.ejection={failures: 3}", "balancer.ejection"),
-        ("balancer.cap=5", "balancer.cap"),
-        ("balancer.on_no_port=queue", "balancer.on_no_port"),
-        ("balancer.slow_start=1s", "balancer.slow_start"),
         ("backends.stream={chunk: 64B}", "backends.stream"),
         ("backends.accept_every=1ms", "backends.accept_every"),
         ("backends.descriptors=100", "backends.descriptors"),
@@ -29,7 +24,6 @@ from tests.support.scenarios import small
         ("backends.kind=http", "backends.kind: http"),
         ("backends.ports=fixed", "backends.ports: fixed"),
         ("backends.faults={leaks: 0.5}", "backends.faults.leaks is new"),
-        ("backends={concurrency: 1, queue: 5}", "backends.queue is new"),
         ("clients.source.range=49152-50000", "clients.source.range"),
     ],
 )
@@ -46,6 +40,7 @@ def test_it_is_refused_by_name(change: str, name: str) -> None:
         *("port-wall", "hold-the-range", "late-bind", "who-closes-first", "many-addresses"),
         *("why-dynamic-range", "backend-churn", "quarantine", "retry-herd", "stale-load"),
         *("policies-under-churn", "thousand-backends", "every-dynamic-port", "keepalive-race"),
+        *("health-check-cost", "flapping-backend", "half-full-cliff"),
     ],
 )
 def test_what_it_can_do_is_not_refused(name: str) -> None:
@@ -61,7 +56,16 @@ def test_dns_by_udp_is_refused_by_name() -> None:
 
 
 def test_every_reason_is_given_at_once() -> None:
-    assert len(beyond(small("balancer.cap=5", "backends.accept_every=1ms"))) == 2
+    assert len(beyond(small("backends.descriptors=50", "backends.accept_every=1ms"))) == 2
+
+
+@pytest.mark.parametrize(
+    "hangs", ["backends.faults={hanging: 1}", "backends.churn={rate: 1/s, leave: hang}"]
+)
+def test_checks_by_fin_of_backends_that_hang_are_refused(hangs: str) -> None:
+    asked = ("balancer.health_checks={every: 1s}", hangs, "backends.count=3")
+    assert any("health_checks.close" in reason for reason in beyond(small(*asked)))
+    assert beyond(small(*asked, "balancer.health_checks.close=reset")) == []
 
 
 def test_what_no_engine_can_do_sends_nobody_to_the_other_one() -> None:
