@@ -1,8 +1,8 @@
 """The backends of the model: who listens where, and how long a request takes.
 
 What `live/backend.py` and `live/backend_service.py` do with sockets: one service time each, a limit
-with a queue in order of arrival, slow and failing backends, and those that never answer, whose
-accept queue the kernel fills all the same.
+with a queue in order of arrival, slow and failing backends, answers in paced chunks, and backends
+that never answer, whose accept queue the kernel fills all the same.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ SERVED: Final = 0
 REFUSED: Final = 1
 UNANSWERED: Final = 2  # the kernel completes it, and nobody accepts
 DROPPED: Final = 3  # the accept queue is full: the SYN gets no answer
+
+# What http says instead of a reset.
+_NO_PLACE: Final = 503
+_ERROR: Final = 500
 
 # What a backend does.
 UP: Final = 0
@@ -85,6 +89,7 @@ class Backends:
         all: by id.
         counts: accepted, answered, and cut for silence, for `roles.jsonl`.
         on_answer: told of each answer.
+        on_chunk: told of answers that come in chunks, and until when the chunk or chunks will do.
         on_reset: told of each connection that a backend resets.
     """
 
@@ -101,6 +106,8 @@ class Backends:
         self._hanging = range(backends.refusing, backends.refusing + faults.hanging)
         self._limit = backends.concurrency or 0
         self._line = backends.queue
+        self._chunk_ns = backends.stream.every if backends.stream is not None else 0
+        self._is_http = backends.kind == "http"
         self._error_rate = faults.error_rate
         self._room = min(backends.backlog, scenario.kernel.somaxconn) + 1
         self._is_plain = not (self._limit or faults.error_rate or faults.slow)
@@ -114,6 +121,7 @@ class Backends:
         if self._line is not None:
             self.counts["turned_away"] = 0
         self.on_answer: Callable[[Connection, int], None]
+        self.on_chunk: Callable[[Connection, int], None]
         self.on_reset: Callable[[Connection, int], None]
 
     def listens(self, backend: Backend, port: int) -> None:
@@ -153,8 +161,10 @@ class Backends:
         self.counts["accepted"] += 1
         return SERVED
 
-    def request(self, connection: Connection, service_ns: int, now_ns: int) -> int | None:
-        """A request arrives.
+    def request(
+        self, connection: Connection, service_ns: int, now_ns: int, chunks: int = 0
+    ) -> int | None:
+        """A request arrives; its answer may have so many paced chunks after the first.
 
         Returns:
             When it will be answered, None when that is not known: it waits for a slot, its answer
@@ -164,14 +174,15 @@ class Backends:
         assert backend is not None
         if backend.state == HANGING:
             return None
+        connection.chunks = chunks
         if self._is_plain:
-            if not service_ns:
+            if not service_ns and not chunks:
                 return now_ns
             self._serial += 1
             connection.serving = self._serial
             until_ns = now_ns + service_ns
             self._agenda.at(until_ns, self._served, connection, self._serial)
-            return until_ns
+            return until_ns + chunks * self._chunk_ns
         return self._special(backend, connection, service_ns, now_ns)
 
     def _special(
@@ -183,8 +194,7 @@ class Backends:
         serial = connection.serving = self._serial
         if self._has_no_place(backend):
             self.counts["turned_away"] += 1
-            self.on_reset(connection, now_ns)
-            return None
+            return self._refuse(connection, now_ns)
         fails = False
         if self._error_rate:
             fails = self._draws[backend.number % self._processes]() < self._error_rate
@@ -194,7 +204,18 @@ class Backends:
                 return None
             backend.busy += 1
         self._begin(backend, connection, serial, now_ns + service_ns, fails=fails)
-        return None if fails else now_ns + service_ns
+        if not fails:
+            return now_ns + service_ns + connection.chunks * self._chunk_ns
+        return now_ns + service_ns if self._is_http else None
+
+    def _refuse(self, connection: Connection, now_ns: int) -> int | None:
+        """There is no place for a request: http says so, others cut the connection."""
+        connection.serving = connection.chunks = 0
+        if self._is_http:
+            connection.status = connection.status or _NO_PLACE
+            return now_ns
+        self.on_reset(connection, now_ns)
+        return None
 
     def _has_no_place(self, backend: Backend) -> bool:
         """Whether there is neither a slot nor a place in line; who gave up keeps its place."""
@@ -208,9 +229,16 @@ class Backends:
         self._agenda.at(until_ns, self._slot_over, what, serial)
 
     def _served(self, connection: Connection, serial: int) -> None:
-        if connection.serving == serial:
-            connection.serving = 0
-            self._answer(connection)
+        if connection.serving != serial:
+            return
+        if connection.chunks:
+            until_ns = self._agenda.now_ns + connection.chunks * self._chunk_ns
+            connection.chunks = 0
+            self.on_chunk(connection, until_ns)
+            self._agenda.at(until_ns, self._served, connection, serial)
+            return
+        connection.serving = 0
+        self._answer(connection)
 
     def _answer(self, connection: Connection) -> None:
         self.counts["answered"] += 1
@@ -219,10 +247,20 @@ class Backends:
     def _slot_over(self, what: tuple[Backend, int, Connection, bool], serial: int) -> None:
         """A service time is over; who gave up meanwhile has held the slot all the same."""
         backend, lives, connection, fails = what
+        now_ns = self._agenda.now_ns
         if connection.serving == serial:
+            if connection.chunks and not fails:
+                # One by one, so that the slot of who gives up is free with the next one.
+                connection.chunks -= 1
+                self.on_chunk(connection, now_ns)
+                self._begin(backend, connection, serial, now_ns + self._chunk_ns, fails=False)
+                return
             connection.serving = 0
-            if fails:
-                self.on_reset(connection, self._agenda.now_ns)
+            if fails and self._is_http:
+                connection.status = connection.status or _ERROR
+                self._answer(connection)
+            elif fails:
+                self.on_reset(connection, now_ns)
             else:
                 self._answer(connection)
         if not self._limit or lives != backend.lives:

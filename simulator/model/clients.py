@@ -19,7 +19,8 @@ from simulator.model.connection import (
     Connection,
 )
 from simulator.model.picker import Picker
-from simulator.records import Call, Ending
+from simulator.model.plan_rows import PlanRows
+from simulator.records import Call, Ending, http_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,16 +84,8 @@ class Clients:
         has_balancer = scenario.balancer.driver != "none"
         self._idle_ns = scenario.balancer.idle_timeout if has_balancer else 0
         self._backend_idle_ns = scenario.backends.idle_timeout or 0
-        self._due = plan["due_ns"].tolist()
-        self._lifetime = plan["lifetime_ns"].tolist()
-        self._requests = plan["requests"].tolist()
-        self._first = plan["first_service"].tolist()
-        self._response = plan["response_bytes"].tolist()
-        self._phase = plan["phase"].tolist()
-        self._service = plan["service_ns"].tolist()
-        self._think = plan["think_ns"].tolist() if "think_ns" in plan else None
-        self._linger = plan["linger_ns"].tolist() if "linger_ns" in plan else None
-        self._hold = {at for at, phase in enumerate(scenario.traffic) if phase.hold is not None}
+        self._plan = PlanRows(scenario, plan)
+        self._requests = self._plan.requests
         self.sent = [0] * len(dialers)
 
     # A connection begins.
@@ -171,15 +164,24 @@ class Clients:
     def ask(self, connection: Connection, now_ns: int) -> None:
         """The request under way arrives at the backend."""
         row = connection.row
-        service_ns = self._service[self._first[row] + connection.begun - 1]
-        answered_ns = self._backends.request(connection, service_ns, now_ns)
-        if answered_ns == now_ns and not service_ns and not connection.serving:
+        service_ns = self._plan.service_ns(row, connection.begun)
+        chunks = self._plan.chunks(row)
+        answered_ns = self._backends.request(connection, service_ns, now_ns, chunks)
+        if answered_ns == now_ns and not connection.serving:
             self.answered(connection, now_ns)
             return
         if answered_ns is None or answered_ns - now_ns > self._timeout_ns:
             what = (connection.stamp, _RECV)
             self._agenda.at(now_ns + self._timeout_ns, self._too_late, connection, what)
-        self._watch_silence(connection, now_ns, answered_ns)
+        first_ns = now_ns + service_ns if chunks and answered_ns is not None else answered_ns
+        self._watch_silence(connection, now_ns, first_ns)
+
+    def heard(self, connection: Connection, until_ns: int) -> None:
+        """A chunk of an answer is in, and until a moment there is no silence."""
+        connection.active_ns = until_ns
+        self._records.first_byte(connection.row, self._agenda.now_ns)
+        if connection.relay is not None:
+            connection.relay.answered(connection, self._agenda.now_ns)
 
     def answered(self, connection: Connection, now_ns: int) -> None:
         """An answer is in."""
@@ -187,7 +189,8 @@ class Clients:
         connection.stamp += 1
         connection.active_ns = now_ns
         begun = connection.begun
-        self._records.answered(row, now_ns, begun, self._response[row])
+        size = 0 if connection.status else self._plan.response[row]
+        self._records.answered(row, now_ns, begun, size)
         if connection.relay is not None:
             connection.relay.answered(connection, now_ns)
         if self._close == "backend" and begun == self._requests[row]:
@@ -199,19 +202,8 @@ class Clients:
     def _rest(self, connection: Connection, now_ns: int) -> None:
         """Until the next request is due, or the end of the connection's lifetime."""
         row, begun = connection.row, connection.begun
-        requests = self._requests[row]
-        at_ns = now_ns
-        if self._think is not None:
-            if begun < requests:
-                at_ns += self._think[self._first[row] + begun]
-            elif self._linger is not None:
-                at_ns += self._linger[row]
-        lifetime = self._lifetime[row]
-        if at_ns == now_ns and lifetime:
-            origin = self._origin(row)
-            share = lifetime * begun // requests if begun < requests else lifetime
-            at_ns = max(now_ns, origin + share)
-        if at_ns == now_ns and begun >= requests:
+        at_ns = self._plan.next_ns(row, begun, now_ns, self._records.sent_at(row))
+        if at_ns == now_ns and begun >= self._requests[row]:
             self._step(connection, connection.stamp)
             return
         self._agenda.at(at_ns, self._step, connection, connection.stamp)
@@ -221,13 +213,6 @@ class Clients:
             if idle_ns and at_ns - now_ns > idle_ns:
                 what = (connection.stamp, False)
                 self._agenda.at(now_ns + idle_ns, self._silent, connection, what)
-
-    def _origin(self, row: int) -> int:
-        """All of a hold end with their phase; a lifetime counts from the connect."""
-        if self._phase[row] in self._hold:
-            due: int = self._due[row]
-            return due
-        return self._records.sent_at(row)
 
     def _step(self, connection: Connection, stamp: int) -> None:
         """The next request, or the end."""
@@ -277,6 +262,8 @@ class Clients:
         if not by_balancer and (server is None or server.state == HANGING):
             return
         now_ns = self._agenda.now_ns
+        if connection.state == WAITING and now_ns < connection.active_ns + self._idle_ns:
+            return  # chunks of an answer have come meanwhile
         row = connection.row
         all_in = (
             connection.state in (RESTING, LEAVING)
@@ -299,11 +286,11 @@ class Clients:
             own_waits=False,
         )
         if all_in:
-            self._records.ok(row, now_ns)
-        else:
-            self._records.failed(row, now_ns, _RECV, _EOF)
+            self._complete(connection, now_ns)
+            return
+        self._records.failed(row, now_ns, _RECV, _EOF)
         if self.ended is not None:
-            self.ended(row, all_in)
+            self.ended(row, False)
 
     def _too_late(self, connection: Connection, what: tuple[int, int]) -> None:
         stamp, call = what
@@ -331,9 +318,17 @@ class Clients:
                 far_waits=by_backend,
                 own_waits=waits,
             )
-        self._records.ok(connection.row, now_ns)
+        self._complete(connection, now_ns)
+
+    def _complete(self, connection: Connection, now_ns: int) -> None:
+        """A connection went on to its end; a status that is a failure is told only then."""
+        row, status = connection.row, connection.status
+        if status:
+            self._records.failed(row, now_ns, _RECV, http_error(status))
+        else:
+            self._records.ok(row, now_ns)
         if self.ended is not None:
-            self.ended(connection.row, True)
+            self.ended(row, not status)
 
     def reset(self, connection: Connection, now_ns: int) -> None:
         """The other side resets a connection."""

@@ -44,12 +44,15 @@ class Connection:
         dial: number of the connect under way, 0 when none is.
         asked_ns: when its first request could go to the backend, for policies that learn latency.
         serving: serial of its request at the backend, 0 when none is served.
+        chunks: of the answer under way that come after the first, each at its pace.
+        status: the first HTTP status that it got and that was a failure, 0 without one.
     """
 
     __slots__ = (
         "active_ns",
         "asked_ns",
         "begun",
+        "chunks",
         "dial",
         "group",
         "meant",
@@ -60,6 +63,7 @@ class Connection:
         "serving",
         "stamp",
         "state",
+        "status",
         "tried",
         "upstream",
         "upstream_port",
@@ -84,3 +88,5 @@ class Connection:
         self.dial = 0
         self.asked_ns = -1
         self.serving = 0
+        self.chunks = 0
+        self.status = 0

@@ -87,6 +87,7 @@ def only_tuples_run_out(scenario: Scenario) -> bool:
         backends.churn is None
         and backends.concurrency is None
         and backends.flapping is None
+        and backends.stream is None
         and backends.faults == Faults()
         and not backends.refusing
         and backends.idle_timeout is None

@@ -74,10 +74,14 @@ class Records:
         self.outcome[row] = _OPEN
         self.sent_count += 1
 
+    def first_byte(self, row: int, t_ns: int) -> None:
+        """Something of an answer is in, maybe not for the first time."""
+        if self._first_byte[row] == NOT_YET:
+            self._first_byte[row] = t_ns
+
     def answered(self, row: int, t_ns: int, number: int, size: int) -> None:
         """An answer of so many bytes is in, the so-manieth of its connection."""
-        if number == 1:
-            self._first_byte[row] = t_ns
+        self.first_byte(row, t_ns)
         self._answered[row] = t_ns
         self._answers[row] = number
         self._bytes[row] += size

@@ -104,8 +104,6 @@ def _unknown(scenario: Scenario) -> list[str]:
         for key in sorted(_given(phase) - _PHASE)
     ]
     found += [f"{key} is new to the model" for key in sorted(_given(scenario) - _TOP)]
-    if scenario.backends.kind != "stream":
-        found.append(f"backends.kind: {scenario.backends.kind} is spoken by real servers only")
     if scenario.backends.ports == "fixed":
         found.append("backends.ports: fixed is not modelled; permanent has one port each, too")
     return found
@@ -137,8 +135,10 @@ def _may_hang(churn: Churn) -> bool:
 def _servers(scenario: Scenario) -> list[str]:
     backends = scenario.backends
     found = []
-    if backends.stream is not None:
-        found.append("backends.stream is not modelled: answers come whole")
+    stream = backends.stream
+    has_balancer = scenario.balancer.driver != "none"
+    if stream is not None and has_balancer and stream.every >= scenario.balancer.idle_timeout:
+        found.append("backends.stream.every is not modelled at or above balancer.idle_timeout")
     if backends.accept_every:
         found.append("backends.accept_every is not modelled: nobody is late to accept")
     limits = {

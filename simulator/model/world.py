@@ -94,6 +94,7 @@ class World:
         self._clients.relays = self._relays
         self._choose_among_relays()
         self._backends.on_answer = self._clients.answered
+        self._backends.on_chunk = self._clients.heard
         self._backends.on_reset = self._reset
         self.turns = Turns(scenario, plan, self.agenda, self.records, self._clients.take_up)
         if self.turns.follows:

@@ -30,7 +30,9 @@ class Told:
         self.backends = Backends(scenario, self.agenda)
         self.answers: list[tuple[int, int]] = []
         self.resets: list[int] = []
+        self.chunks: list[tuple[int, int]] = []
         self.backends.on_answer = lambda one, t_ns: self.answers.append((one.row, t_ns))
+        self.backends.on_chunk = lambda one, until: self.chunks.append((one.row, until))
         self.backends.on_reset = self._reset
         for backend in self.backends.all:
             self.backends.listens(backend, 20_000 + backend.number)
@@ -164,3 +166,37 @@ sampling: {{every: 5s}}
     attempts = summary["attempts"]
     assert attempts["failed"] / attempts["sent"] == pytest.approx(lost, rel=0.08)
     assert attempts["errors"] == {"client-balancer/recv/ECONNRESET": attempts["failed"]}
+
+
+def test_an_answer_in_chunks_begins_after_its_service_and_ends_after_the_last() -> None:
+    told = Told(small("backends.stream={chunk: 64B, every: 20ms}"))
+    assert told.backends.request(told.connect(0)[0], 5 * MS, 0, chunks=3) == 65 * MS
+    assert told.backends.request(told.connect(1)[0], 5 * MS, 0) == 5 * MS
+    told.run()
+    assert told.answers == [(1, 5 * MS), (0, 65 * MS)]
+    assert told.chunks == [(0, 65 * MS)]
+
+
+def test_a_stream_holds_its_slot_until_its_end_or_the_chunk_after_its_client_left() -> None:
+    told = Told(small("backends={stream: {chunk: 64B, every: 20ms}, concurrency: 1}"))
+    ones = [told.connect(row)[0] for row in range(3)]
+    for one in ones:
+        told.backends.request(one, 5 * MS, 0, chunks=3)
+    told.agenda.at(80 * MS, lambda one, _: told.backends.ended(one), ones[1], None)
+    told.run()
+    # The first until 65 ms; the second begins at 70 and 90 ms, and by then nobody takes it.
+    assert told.answers == [(0, 65 * MS), (2, 155 * MS)]
+
+
+def test_http_says_what_others_cut() -> None:
+    told = Told(small("backends={kind: http, concurrency: 1, queue: 0}"))
+    one, other = (told.connect(row)[0] for row in range(2))
+    assert told.backends.request(one, 5 * MS, 0) == 5 * MS
+    assert told.backends.request(other, 5 * MS, 1 * MS) == 1 * MS
+    told.run()
+    assert (told.resets, one.status, other.status) == ([], 0, 503)
+    failing = Told(small("backends={kind: http, faults: {error_rate: 1.0}}"))
+    third = failing.connect(0)[0]
+    assert failing.backends.request(third, 5 * MS, 0) == 5 * MS
+    failing.run()
+    assert (failing.answers, failing.resets, third.status) == ([(0, 5 * MS)], [], 500)

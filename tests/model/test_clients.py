@@ -111,3 +111,39 @@ def test_connections_without_requests_live_and_end(tmp_path: Path) -> None:
     summary, run = modelled(ONE, tmp_path, "traffic.only.requests=0")
     assert summary["attempts"]["ok"] == 10
     assert set((run.connections["closed_ns"] - run.connections["sent_ns"]).tolist()) == {100 * MS}
+
+
+def test_a_stream_tells_its_first_byte_long_before_its_end(tmp_path: Path) -> None:
+    given = (
+        *("backends.stream={chunk: 64B, every: 20ms}", "traffic.only.response_size=256B"),
+        *("traffic.only.requests=1", "traffic.only.lifetime=0ms", "balancer.idle_timeout=50ms"),
+    )
+    summary, run = modelled(ONE, tmp_path, *given)
+    rows = run.connections
+    assert summary["attempts"]["ok"] == 10
+    assert set((rows["first_byte_ns"] - rows["sent_ns"]).tolist()) == {30 * MS}
+    assert set((rows["closed_ns"] - rows["sent_ns"]).tolist()) == {(30 + 3 * 20) * MS}
+    assert set(rows["bytes_in"].tolist()) == {256}
+    # A time-out is for the whole answer; idle is who says nothing between two chunks.
+    late, run = modelled(ONE, tmp_path, *given, "clients.timeout=80ms")
+    assert late["attempts"]["errors"] == {"client-balancer/recv/TIMEOUT": 10}
+    slow = ("backends.service_time=60ms", "clients.timeout=1s")
+    cut, _ = modelled(ONE, tmp_path, *given, *slow)
+    assert cut["attempts"]["errors"] == {"client-balancer/recv/EOF": 10}
+
+
+def test_a_status_that_is_a_failure_is_told_at_the_end(tmp_path: Path) -> None:
+    given = ("backends.kind=http", "backends.faults={error_rate: 1.0}")
+    summary, run = modelled(ONE, tmp_path, *given)
+    rows = run.connections
+    assert summary["attempts"]["errors"] == {"client-balancer/recv/HTTP_500": 10}
+    assert set(rows["answers"].tolist()) == {2}, "the connection goes on"
+    assert set((rows["closed_ns"] - rows["sent_ns"]).tolist()) == {100 * MS}
+    assert summary["hops"][1]["time_wait_peak"] == 5, "and ends as planned"
+
+
+def test_an_echo_is_as_long_as_its_request(tmp_path: Path) -> None:
+    given = ("backends.kind=echo", "backends.service_time=0ms", "traffic.only.request_size=300B")
+    summary, run = modelled(ONE, tmp_path, *given)
+    assert summary["attempts"]["ok"] == 10
+    assert set(run.connections["bytes_in"].tolist()) == {600}

@@ -14,14 +14,13 @@ from tests.support.scenarios import small
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ("backends.stream={chunk: 64B}", "backends.stream"),
+        ("backends.stream={every: 60s}", "backends.stream.every"),
         ("backends.accept_every=1ms", "backends.accept_every"),
         ("backends.descriptors=100", "backends.descriptors"),
         ("clients.descriptors=100", "clients.descriptors"),
         ("kernel.sysctls={net.ipv4.tcp_max_tw_buckets: 100}", "tcp_max_tw_buckets"),
         ("sidecar={}", "sidecar"),
         ("balancer.driver=haproxy", "balancer.driver: haproxy"),
-        ("backends.kind=http", "backends.kind: http"),
         ("backends.ports=fixed", "backends.ports: fixed"),
         ("backends.faults={leaks: 0.5}", "backends.faults.leaks is new"),
         ("clients.source.range=49152-50000", "clients.source.range"),
@@ -41,6 +40,7 @@ def test_it_is_refused_by_name(change: str, name: str) -> None:
         *("why-dynamic-range", "backend-churn", "quarantine", "retry-herd", "stale-load"),
         *("policies-under-churn", "thousand-backends", "every-dynamic-port", "keepalive-race"),
         *("health-check-cost", "flapping-backend", "half-full-cliff"),
+        *("inference-streams", "http-keepalive"),
     ],
 )
 def test_what_it_can_do_is_not_refused(name: str) -> None:
