@@ -10,12 +10,7 @@ from simulator.kernel.sysctls import settings_for
 from simulator.live.casting_care import care_settings
 from simulator.live.casting_dns import forger_roles, resolver_roles
 from simulator.live.casting_driver import driver_role, template_of
-from simulator.live.casting_sidecar import (
-    SIDECAR_FRONT,
-    SIDECAR_FRONT_PREFIX,
-    SIDECAR_PREFIX,
-    sidecar_roles,
-)
+from simulator.live.casting_sidecar import sidecar_roles
 from simulator.live.settings import (
     BackendRole,
     BalancerRole,
@@ -35,6 +30,9 @@ from simulator.preflight.places import (
     FRONT,
     FRONT_PREFIX,
     ROUTED_PREFIX,
+    SIDECAR_FRONT,
+    SIDECAR_FRONT_PREFIX,
+    SIDECAR_PREFIX,
     backend_addresses,
     is_routed,
     source_addresses,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from simulator.live.settings import RoleSpec, SidecarRole, SourceSettings
-from simulator.preflight.hops import FRONT_PORT
+from simulator.preflight.places import SIDECAR_FRONT, SIDECAR_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.scenario.schema import Scenario
-
-SIDECAR_FRONT_PREFIX: Final = (127 << 8) | 5
-SIDECAR_PREFIX: Final = (127 << 8) | 6
-#: The balancer's port on an address of its own, so that one port only is lost to connect().
-SIDECAR_FRONT: Final = ("127.5.0.1", FRONT_PORT)
 
 
 def sidecar_roles(

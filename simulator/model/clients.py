@@ -23,7 +23,7 @@ from simulator.model.plan_rows import PlanRows
 from simulator.records import Call, Ending, http_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulator.model.dialer import Dialer
     from simulator.model.directory import Directory
     from simulator.model.records import Records
-    from simulator.model.relay import Relay
+    from simulator.model.sidecar import Door
     from simulator.scenario.schema import Scenario
 
 _EOF: Final = int(Ending.EOF)
@@ -54,9 +54,9 @@ class Clients:
         records: where rows go.
 
     Attributes:
-        relays: workers of the balancer, none without one.
+        doors: workers of the balancer, or of the sidecar before it; none without a balancer.
         pickers: one for each process, used without a balancer.
-        choose: which relay worker accepts the next connection.
+        choose: which of them accepts the next connection.
         ended: told of each row that ends, by its row and whether it succeeded.
     """
 
@@ -75,7 +75,7 @@ class Clients:
         self._directory = directory
         self._backends = backends
         self._records = records
-        self.relays: list[Relay] = []
+        self.doors: Sequence[Door] = ()
         self.pickers = [Picker(scenario, at, directory) for at in range(len(dialers))]
         self.choose: Callable[[], int] = lambda: 0
         self.ended: Callable[[int, bool], None] | None = None
@@ -94,7 +94,7 @@ class Clients:
         """A connection is due."""
         now_ns = self._agenda.now_ns
         self.sent[worker] += 1
-        if self.relays:
+        if self.doors:
             self._through_a_relay(row, worker, now_ns)
         else:
             self._straight(row, worker, now_ns)
@@ -112,7 +112,7 @@ class Clients:
             connection.begun = 1
         else:
             connection.state = RESTING
-        self.relays[self.choose()].admit(connection, now_ns)
+        self.doors[self.choose()].admit(connection, now_ns)
         if connection.server is None and connection.state == WAITING:
             what = (connection.stamp, _RECV)
             self._agenda.at(now_ns + self._timeout_ns, self._too_late, connection, what)
@@ -335,6 +335,8 @@ class Clients:
         if connection.state == HALF_CLOSED:
             self._let_go(connection, now_ns, waits=False, by_backend=False)
             return
+        if connection.sidecar is not None:
+            connection.sidecar.cut(connection, now_ns)
         self._fail(connection, now_ns, _RECV, errno.ECONNRESET)
 
     def _fail(self, connection: Connection, now_ns: int, call: int, code: int) -> None:
@@ -361,14 +363,19 @@ class Clients:
             waits: whether the balancer keeps its tuple toward the backend.
             by_backend: whether the backend keeps that one.
             far_waits: whether whoever accepted the client keeps the client's tuple.
-            own_waits: whether the client does.
+            own_waits: whether the client does; a sidecar toward the balancer does the same.
         """
         connection.stamp += 1
         connection.state = GONE
         relay = connection.relay
         connection.group.end(connection.port, now_ns, waits=own_waits, far_waits=far_waits)
+        middle = connection.middle
+        if middle is not None:  # whoever ends it at one end of a sidecar ends it at the other
+            middle.end(connection.middle_port, now_ns, waits=own_waits, far_waits=far_waits)
         if relay is not None:
             relay.drop(connection, now_ns, waits=waits, far_waits=by_backend)
+            return
+        if self.doors:  # it came no further than the sidecar
             return
         self.pickers[connection.worker].load.closed(connection.meant)
         self._backends.ended(connection)

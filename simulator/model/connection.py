@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from simulator.model.backends import Backend
     from simulator.model.relay import Relay
+    from simulator.model.sidecar import Sidecar
 
 WAITING: Final = 1  # for an answer
 RESTING: Final = 2  # until the next request, or the end of its lifetime
@@ -36,6 +37,9 @@ class Connection:
         begun: requests begun.
         active_ns: when bytes last moved.
         group, port: its tuple on the client's hop.
+        begun_ns: when it was made.
+        sidecar: the worker of the sidecar that passed it on; None without one.
+        middle, middle_port: its tuple between sidecar and balancer.
         relay: the worker that accepted it; None without a balancer.
         tried: backends that could not be reached for it.
         upstream, upstream_port: its tuple on the balancer's hop; None before it has one.
@@ -52,15 +56,19 @@ class Connection:
         "active_ns",
         "asked_ns",
         "begun",
+        "begun_ns",
         "chunks",
         "dial",
         "group",
         "meant",
+        "middle",
+        "middle_port",
         "port",
         "relay",
         "row",
         "server",
         "serving",
+        "sidecar",
         "stamp",
         "state",
         "status",
@@ -79,6 +87,10 @@ class Connection:
         self.active_ns = now_ns
         self.group = group
         self.port = port
+        self.begun_ns = now_ns
+        self.sidecar: Sidecar | None = None
+        self.middle: Taken | None = None
+        self.middle_port = 0
         self.relay: Relay | None = None
         self.tried: list[int] | None = None
         self.upstream: Taken | None = None

@@ -20,7 +20,12 @@ from simulator.model.scope import refuse_what_is_beyond
 from simulator.model.showing import Showing, progress_at
 from simulator.model.stream_run import StreamRun, is_streamed
 from simulator.model.world import World
-from simulator.preflight.places import FRONT, backend_addresses, client_addresses
+from simulator.preflight.places import (
+    FRONT,
+    SIDECAR_FRONT,
+    backend_addresses,
+    client_addresses,
+)
 from simulator.records import OPTIONAL_COLUMNS, PLAN_COLUMNS, SERVICE_COLUMNS
 
 if TYPE_CHECKING:
@@ -213,6 +218,8 @@ class _Run:
 
 def write_beginning(scenario: Scenario, write: Callable[[str, Mapping[str, Any]], None]) -> None:
     """The first events of a run: who has which addresses, and when phases begin."""
+    front = ":".join(map(str, SIDECAR_FRONT))
+    behind = {"sidecar_front": front} if scenario.sidecar is not None else {}
     write(
         "events",
         {
@@ -222,6 +229,7 @@ def write_beginning(scenario: Scenario, write: Callable[[str, Mapping[str, Any]]
             "client_addresses": client_addresses(scenario),
             "backend_addresses": backend_addresses(scenario),
             "mode": NAME,
+            **behind,
         },
     )
     begins_ns = 0

@@ -106,6 +106,7 @@ def only_tuples_run_out(scenario: Scenario) -> bool:
         and nobody_moves
         and one_by_one
         and balancer.policy.name != "peak-ewma"
+        and scenario.sidecar is None
         and _nobody_is_looked_after(balancer)
         and _one_worker(scenario)
     )

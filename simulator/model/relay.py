@@ -19,6 +19,7 @@ from simulator.balancing.policies.select import select_load, select_policy
 from simulator.balancing.retry_budget import RetryBudget
 from simulator.model.backends import DROPPED, REFUSED
 from simulator.model.connection import GONE, WAITING, Connection
+from simulator.model.sidecar import sidecar_addresses
 from simulator.preflight.picking import balancer_key, policy_options
 from simulator.preflight.places import client_addresses
 from simulator.records import Call, Ending, Hop
@@ -87,7 +88,9 @@ class Relay:
         budget = balancer.retry_budget
         self._budget = RetryBudget(budget.share, budget.reserve) if budget else None
         self._key = balancer_key(scenario)
-        self._addresses = [int(IPv4Address(one)) for one in client_addresses(scenario)]
+        # Whom it sees at the other end: clients, or the sidecar before them.
+        peers = sidecar_addresses(scenario) or client_addresses(scenario)
+        self._addresses = [int(IPv4Address(one)) for one in peers]
         self._retries = balancer.retries
         self._connect_timeout_ns = balancer.connect_timeout
         self._agenda = agenda
@@ -194,8 +197,14 @@ class Relay:
         return picked
 
     def _client_key(self, connection: Connection) -> int:
-        number = self._addresses[connection.group.source]
-        return number << 16 | connection.port if self._key == "connection" else number
+        number, port = self._peer(connection)
+        return number << 16 | port if self._key == "connection" else number
+
+    def _peer(self, connection: Connection) -> tuple[int, int]:
+        """Address, as a number, and port of whoever connected."""
+        if connection.middle is not None:
+            return self._addresses[connection.middle.source], connection.middle_port
+        return self._addresses[connection.group.source], connection.port
 
     def _note(self, t_ns: int, backend: int, error: int, call: int) -> None:
         dialer = self._dialer
@@ -253,9 +262,8 @@ class Relay:
         """Nobody can serve this client: tell it by RST and write down why."""
         call, error, backend = failure
         self.counts["refused"] += 1
-        peer = (self._addresses[connection.group.source], connection.port)
         cause = (call, error, int(Hop.BALANCER_BACKEND), backend)
-        self._records.refused(self.index, (now_ns, now_ns), peer, cause)
+        self._records.refused(self.index, (now_ns, now_ns), self._peer(connection), cause)
         if connection.state != GONE:
             self._clients.reset(connection, now_ns)
 

@@ -7,6 +7,7 @@ that would need one of them has its line here.
 
 from __future__ import annotations
 
+from itertools import permutations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,6 +46,9 @@ _KNOWN: Final = {
     "balancer.source": {"addresses", "ports", "pick", "range", "system", "time_wait"},
     "clients.source": {"addresses", "ports", "pick", "range", "system", "time_wait"},
     "balancer.policy": {"name", "choices", "key", "bound"},
+}
+_SIDECAR: Final = {
+    *("source", "workers", "connect_timeout", "idle_timeout", "backlog", "descriptors"),
 }
 _PHASE: Final = {
     *("name", "for_ns", "warmup", "arrivals", "hold", "users", "lifetime", "requests", "think"),
@@ -116,8 +120,15 @@ def _relays(scenario: Scenario) -> list[str]:
         found.append("balancer.driver: resolver asks by UDP, which the model has not")
     elif balancer.driver not in _DRIVERS:
         found.append(f"balancer.driver: {balancer.driver} is a real program")
-    if scenario.sidecar is not None:
-        found.append("sidecar: the model has one relay")
+    sidecar = scenario.sidecar
+    if sidecar is not None:
+        if sidecar.idle_timeout < balancer.idle_timeout:
+            found.append("sidecar.idle_timeout is not modelled below balancer.idle_timeout")
+        if sidecar.descriptors is not None:
+            found.append("sidecar.descriptors: the model has no descriptors")
+        found += [
+            f"sidecar.{key} is new to the model" for key in sorted(_given(sidecar) - _SIDECAR)
+        ]
     checks, churn = balancer.health_checks, scenario.backends.churn
     hangs = scenario.backends.faults.hanging or (churn is not None and _may_hang(churn))
     if checks is not None and checks.close == "fin" and hangs:
@@ -165,7 +176,9 @@ def _ports(scenario: Scenario) -> list[str]:
         return []
     found = []
     sides = {"clients": scenario.clients.source, "balancer": scenario.balancer.source}
-    for binder, chooser in (("clients", "balancer"), ("balancer", "clients")):
+    if scenario.sidecar is not None:
+        sides["sidecar"] = scenario.sidecar.source
+    for binder, chooser in permutations(sides, 2):
         binding, choosing = sides[binder], sides[chooser]
         if binding.ports not in BINDS_A_PORT or choosing.ports not in KERNEL_PICKS:
             continue

@@ -16,18 +16,20 @@ from simulator.model.moves import Moves
 from simulator.model.nat import NatDialer, NatTuples, names_of
 from simulator.model.records import Records
 from simulator.model.sampling import HopSampler
+from simulator.model.sidecar import Sidecar, sidecar_addresses
 from simulator.model.tuples import HopTuples
 from simulator.model.turns import Turns
-from simulator.preflight.hops import hop_budgets, hops_of
+from simulator.preflight.hops import hop_budgets, hops_of, source_of
 from simulator.preflight.nat import nat_budget
 from simulator.preflight.places import (
     BALANCER_PREFIX,
     FRONT,
     ROUTED,
+    SIDECAR_FRONT,
     client_addresses,
     source_addresses,
 )
-from simulator.records import Call, error_name
+from simulator.records import Call, Hop, error_name
 from simulator.seeds import pure_random
 
 if TYPE_CHECKING:
@@ -91,8 +93,17 @@ class World:
                 self._dialers("balancer", self._workers, self._tuples[-1])
             )
         ]
-        self._clients.relays = self._relays
-        self._choose_among_relays()
+        among_relays = self._choose_among(self._workers, "accepts")
+        self._clients.doors, self._clients.choose = self._relays, among_relays
+        self._sidecars: list[Sidecar] = []
+        if scenario.sidecar is not None:
+            workers = scenario.sidecar.workers
+            self._sidecars = [
+                Sidecar(scenario, index, dialer, self._clients, self._relays, among_relays)
+                for index, dialer in enumerate(self._dialers("sidecar", workers, self._tuples[1]))
+            ]
+            self._clients.doors = self._sidecars
+            self._clients.choose = self._choose_among(workers, "sidecar-accepts")
         self._backends.on_answer = self._clients.answered
         self._backends.on_chunk = self._clients.heard
         self._backends.on_reset = self._reset
@@ -106,7 +117,8 @@ class World:
 
     def _dialers(self, name: str, count: int, tuples: HopTuples) -> list[Dialer]:
         scenario = self._scenario
-        source = scenario.clients.source if name == "client" else scenario.balancer.source
+        hop = {"client": hops_of(scenario)[0], "sidecar": Hop.SIDECAR_BALANCER}
+        source = source_of(scenario, hop.get(name, Hop.BALANCER_BACKEND))
         shared: dict[tuple[int, int], Group] = {}
         kernel = self._kernel
         if self._nat is not None and (name == "balancer" or not self._workers):
@@ -119,18 +131,23 @@ class World:
             for index in range(count)
         ]
 
-    def _choose_among_relays(self) -> None:
+    def _choose_among(self, workers: int, name: str) -> Callable[[], int]:
         """The kernel spreads connections over listeners of one port by a hash: an even draw."""
-        if self._workers > 1:
-            draw = pure_random(self._scenario.seed, "model", "accepts").random
-            workers = self._workers
-            self._clients.choose = lambda: int(draw() * workers)
+        if workers <= 1:
+            return lambda: 0
+        draw = pure_random(self._scenario.seed, "model", name).random
+        return lambda: int(draw() * workers)
 
     def _new_samplers(self) -> list[HopSampler]:
         scenario = self._scenario
         front = ":".join(map(str, FRONT))
         near = [client_addresses(scenario)]
+        fronts = [front]
+        if self._sidecars:
+            near.append(sidecar_addresses(scenario))
+            fronts.insert(0, ":".join(map(str, SIDECAR_FRONT)))
         if self._workers:
+            fronts.append(front)
             dialed_from = source_addresses(scenario.balancer.source, BALANCER_PREFIX)
             near.append(dialed_from or (ROUTED,))
         budgets = hop_budgets(scenario)
@@ -140,9 +157,11 @@ class World:
                 tuples,
                 sources,
                 self._directory if budget is budgets[-1] else None,
-                front,
+                far,
             )
-            for budget, tuples, sources in zip(budgets, self._tuples, near, strict=True)
+            for budget, tuples, sources, far in zip(
+                budgets, self._tuples, near, fronts, strict=True
+            )
         ]
         if self._nat is not None and scenario.nat is not None:
             budget = nat_budget(scenario, scenario.nat)
@@ -215,7 +234,8 @@ class World:
     def take_rows(self) -> list[tuple[str, int, bytes]]:
         """Rows of all streams since the last call, as (stream, worker, bytes)."""
         walks = [("walks", at, tuples.take_walks()) for at, tuples in enumerate(self._tuples)]
-        return [*self.records.take_rows(), *(one for one in walks if one[2])]
+        behind = [rows for one in self._sidecars for rows in one.take_rows()]
+        return [*self.records.take_rows(), *behind, *(one for one in walks if one[2])]
 
     def end(self) -> None:
         """The run is over."""
@@ -236,12 +256,23 @@ class World:
             {"role": "client", "index": index, "sent": sent}
             for index, sent in enumerate(self._clients.sent)
         ]
+        lines += [
+            {"role": "sidecar", "index": one.index, **one.counts, "dial_errors": _errors(one)}
+            for one in self._sidecars
+        ]
         lines += map(_relay_line, self._relays)
         return [*lines, {"role": "backend", "index": 0, **self._backends.counts}]
 
     def care_counters(self) -> list[dict[str, Any]]:
         """A line for each relay that looks after its backends, told as often as samples are."""
         return [_relay_line(relay) for relay in self._relays if relay.care()]
+
+
+def _errors(relay: Relay | Sidecar) -> dict[str, int]:
+    return {
+        f"{Call(call).name.lower()}/{error_name(code)}": number
+        for (call, code), number in relay.dial_errors.items()
+    }
 
 
 def _relay_line(relay: Relay) -> dict[str, Any]:
@@ -251,9 +282,6 @@ def _relay_line(relay: Relay) -> dict[str, Any]:
         "index": relay.index,
         **relay.counts,
         **({"care": care} if care else {}),
-        "dial_errors": {
-            f"{Call(call).name.lower()}/{error_name(code)}": number
-            for (call, code), number in relay.dial_errors.items()
-        },
+        "dial_errors": _errors(relay),
         "picks": {str(one): number for one, number in sorted(relay.picks.items())},
     }

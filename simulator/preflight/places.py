@@ -18,8 +18,12 @@ CLIENT_PREFIX: Final = (127 << 8) | 1
 FRONT_PREFIX: Final = (127 << 8) | 2
 BALANCER_PREFIX: Final = (127 << 8) | 3
 BACKEND_PREFIX: Final = (127 << 8) | 4
+SIDECAR_FRONT_PREFIX: Final = (127 << 8) | 5
+SIDECAR_PREFIX: Final = (127 << 8) | 6
 #: Outside the dynamic range on purpose: a fixed service port must not be one that is handed out.
 FRONT: Final = ("127.2.0.1", FRONT_PORT)
+#: The balancer's port on an address of its own, so that one port only is lost to connect().
+SIDECAR_FRONT: Final = ("127.5.0.1", FRONT_PORT)
 #: The address that routing gives to a plain connect toward any of 127/8.
 ROUTED: Final = "127.0.0.1"
 ROUTED_PREFIX: Final = 127 << 8

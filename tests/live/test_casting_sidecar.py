@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from simulator.live.casting import cast
-from simulator.live.casting_sidecar import SIDECAR_FRONT, sidecar_told
+from simulator.live.casting_sidecar import sidecar_told
 from simulator.live.settings import ClientRole, CrewSettings, SamplerRole, SidecarRole
-from simulator.preflight.places import FRONT
+from simulator.preflight.places import FRONT, SIDECAR_FRONT
 from tests.support.runs import scenario
 
 

@@ -19,7 +19,8 @@ from tests.support.scenarios import small
         ("backends.descriptors=100", "backends.descriptors"),
         ("clients.descriptors=100", "clients.descriptors"),
         ("kernel.sysctls={net.ipv4.tcp_max_tw_buckets: 100}", "tcp_max_tw_buckets"),
-        ("sidecar={}", "sidecar"),
+        ("sidecar={idle_timeout: 1s}", "sidecar.idle_timeout"),
+        ("sidecar={descriptors: 100}", "sidecar.descriptors"),
         ("balancer.driver=haproxy", "balancer.driver: haproxy"),
         ("backends.ports=fixed", "backends.ports: fixed"),
         ("backends.faults={leaks: 0.5}", "backends.faults.leaks is new"),
@@ -40,7 +41,7 @@ def test_it_is_refused_by_name(change: str, name: str) -> None:
         *("why-dynamic-range", "backend-churn", "quarantine", "retry-herd", "stale-load"),
         *("policies-under-churn", "thousand-backends", "every-dynamic-port", "keepalive-race"),
         *("health-check-cost", "flapping-backend", "half-full-cliff"),
-        *("inference-streams", "http-keepalive"),
+        *("inference-streams", "http-keepalive", "sidecar"),
     ],
 )
 def test_what_it_can_do_is_not_refused(name: str) -> None:
