@@ -226,10 +226,10 @@ def _picks(kernel: Run, model: Run) -> list[Agreement]:
         run.dials["backend"][np.argsort(run.dials["t_ns"], kind="stable")]
         for run in (kernel, model)
     )
+    # One that found no port on a hop before is picked for by neither; how many is told by `ok`.
     shorter = min(len(theirs), len(ours))
     apart = int(np.count_nonzero(theirs[:shorter] != ours[:shorter]))
-    longer = max(len(theirs), len(ours), 1)
-    error = (apart + longer - shorter) / longer
+    error = apart / max(1, shorter)
     # Retries come between others in an order that is the machine's own, and who is left out when
     # goes by the microsecond.
     moves = (

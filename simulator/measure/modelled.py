@@ -34,12 +34,16 @@ def unvalidated(scenario: Scenario) -> list[str]:
     policy = balancer.policy.name
     asked = {
         f"policy {policy}": policy not in _CHECKED_POLICIES,
-        "several relay workers": balancer.workers > 1,
         "backends that hang from the start": backends.faults.hanging > 0,
         "backends that share a port": backends.processes > backends.count,
         "retry budgets": balancer.retry_budget is not None,
+        "ejection by silence": balancer.ejection is not None
+        and balancer.ejection.silence is not None,
+        "several sidecar workers": scenario.sidecar is not None and scenario.sidecar.workers > 1,
+        "echoes": backends.kind == "echo",
+        "http answers that are failures": backends.kind == "http"
+        and (backends.faults.error_rate > 0 or backends.queue is not None),
         "closed loops": scenario.loop == "closed",
-        "thinking clients": any(phase.think.mean_ns for phase in scenario.traffic),
         "clients.idle_timeout": clients.idle_timeout is not None,
         "no TCP timestamps": scenario.kernel.sysctls.get("net.ipv4.tcp_timestamps", 1) == 0,
         **others_rules(scenario),
