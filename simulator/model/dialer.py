@@ -129,16 +129,13 @@ class Dialer:
 
     def _dial_from_any(self, destination: int, now_ns: int) -> Group | None:
         """The next source address that has a port of its own list left."""
-        for _ in range(self._addresses - 1):
+        for _ in range(self._addresses):
             group = self._group(self._next_source(destination), destination)
-            if len(group.released(now_ns)):
+            self.last_port = port = group.take(now_ns)
+            if port:
                 self.last_source = group.source
-                return self._take(group, destination, now_ns)
-        group = self._group(self._next_source(destination), destination)
-        found = self._take(group, destination, now_ns)
-        if found is not None:
-            self.last_source = group.source
-        return found
+                return group
+        return None
 
     def _take(self, group: Group, destination: int, now_ns: int) -> Group | None:
         """Take a port of a group; where the kernel looks for it, what that took is noted."""

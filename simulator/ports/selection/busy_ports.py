@@ -25,22 +25,20 @@ class BusyPorts:
         reserved: ports that are never free, given back or not.
     """
 
-    __slots__ = ("_first", "_free", "_lasting", "_left", "_ports", "_size", "_stride")
+    __slots__ = ("_first", "_free", "_lasting", "_left", "_places", "_ports", "_size", "_stride")
 
     def __init__(self, ports: PortRange, stride: int = 2, reserved: Iterable[int] = ()) -> None:
         self._ports = ports
         self._first = ports.first
         self._size = len(ports)
         self._stride = stride
-        self._free = [(1 << self._places(one)) - 1 for one in range(stride)]
+        # Ports of the range whose position leaves each rest when divided by the stride.
+        self._places = [(self._size - rest + stride - 1) // stride for rest in range(stride)]
+        self._free = [(1 << places) - 1 for places in self._places]
         self._lasting = frozenset(reserved)
         self._left = [0] * stride  # ports that are passed over, whether busy or not
         for port in self._lasting:
             self.take(port)
-
-    def _places(self, residue: int) -> int:
-        """Ports of the range whose position leaves this rest when divided by the stride."""
-        return (self._size - residue + self._stride - 1) // self._stride
 
     def _place(self, port: int) -> tuple[int, int]:
         place, residue = divmod(port - self._first, self._stride)
@@ -54,9 +52,11 @@ class BusyPorts:
 
     def take(self, port: int) -> None:
         """A port becomes busy; one outside the range is no news."""
-        residue, place = self._place(port)
-        if 0 <= place < self._places(residue):
-            self._free[residue] &= ~(1 << place)
+        at = port - self._first
+        if 0 <= at < self._size:
+            place, residue = divmod(at, self._stride)
+            free = self._free[residue]
+            self._free[residue] = free ^ (free & (1 << place))
 
     def give_back(self, port: int) -> None:
         """A port becomes free, unless it is reserved."""
@@ -69,7 +69,7 @@ class BusyPorts:
         self._left = [0] * self._stride
         for port in ports:
             residue, place = self._place(port)
-            if 0 <= place < self._places(residue):
+            if 0 <= place < self._places[residue]:
                 self._left[residue] |= 1 << place
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class BusyPorts:
             step = (ahead & -ahead).bit_length() - 1
             if step < turns:
                 return self._first + residue + (place + step) * stride, step + 1
-        places = self._places(residue)
+        places = self._places[residue]
         before = min(turns, places - place)  # looked at before the walk wraps
         wraps_to = places - turns
         behind = (free >> wraps_to) & ((1 << (turns - before)) - 1)

@@ -91,7 +91,7 @@ class LinuxConnect:
         self._stream = pure_random(seed, "selection", "linux-connect")
         # Random from the first use on; filled as it is used, since few of the 65,536 ever are.
         self._table: dict[int, int] = {}
-        self._epoch = -1
+        self._epoch = -EPOCH_S  # its beginning, s
         self._hash = KeyedHash(seed, "epoch")
 
     def pick(self, asked: Asked, in_use: Container[int]) -> Pick:
@@ -120,9 +120,9 @@ class LinuxConnect:
 
     def _place(self, asked: Asked) -> tuple[int, int]:
         """Which counter, and the offset: low 16 and high 32 bits of the destination's hash."""
-        epoch = int(asked.at_s // EPOCH_S)
-        if epoch != self._epoch:
-            self._epoch = epoch
+        if not self._epoch <= asked.at_s < self._epoch + EPOCH_S:
+            epoch = int(asked.at_s // EPOCH_S)
+            self._epoch = epoch * EPOCH_S
             self._hash = KeyedHash(self._seed, f"epoch {epoch}")
         value = self._hash(asked.destination)
         return value & (COUNTERS - 1), value >> 32
