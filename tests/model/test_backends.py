@@ -154,7 +154,7 @@ backends: {{ports: random, range: 20000-29999, concurrency: {slots}, queue: {roo
             service_time: {{exponential: {round(service_s * 1000)}ms}}}}
 balancer: {{close: reset, retries: 0}}
 traffic:
-  - {{name: only, for: 200s, arrivals: {{poisson: {rate}/s}}}}
+  - {{name: only, for: 100s, arrivals: {{poisson: {rate}/s}}}}
 sampling: {{every: 5s}}
 """
     summary, _ = modelled(text, tmp_path)
@@ -164,7 +164,7 @@ sampling: {{every: 5s}}
     weight = np.cumprod(np.concatenate([[1.0], load / served[1:]]))  # birth and death
     lost = weight[-1] / weight.sum()
     attempts = summary["attempts"]
-    assert attempts["failed"] / attempts["sent"] == pytest.approx(lost, rel=0.08)
+    assert attempts["failed"] / attempts["sent"] == pytest.approx(lost, rel=0.12)
     assert attempts["errors"] == {"client-balancer/recv/ECONNRESET": attempts["failed"]}
 
 

@@ -59,7 +59,7 @@ def test_only_who_asks_for_care_gets_it(change: str, kind: type[Relay]) -> None:
 def test_a_cap_with_a_queue_is_erlang_c(tmp_path: Path) -> None:
     # M/M/c: one backend, at most 8 connections to it, each for as long as its service takes.
     rate, service_s, slots = 30.0, 0.2, 8
-    text = TEXT.replace("constant: 400/s", f"poisson: {rate}/s").replace("for: 3s", "for: 600s")
+    text = TEXT.replace("constant: 400/s", f"poisson: {rate}/s").replace("for: 3s", "for: 300s")
     given = (
         *(
             "backends.count=1",
@@ -74,8 +74,8 @@ def test_a_cap_with_a_queue_is_erlang_c(tmp_path: Path) -> None:
     waits = slots * blocked / (slots - load * (1 - blocked))  # Erlang C from Erlang B
     wait_s = waits / (slots / service_s - rate)
     found = waited_ns(run)
-    assert np.mean(found > 0) == pytest.approx(waits, rel=0.1)
-    assert found.mean() / NS_PER_S == pytest.approx(wait_s, rel=0.15)
+    assert np.mean(found > 0) == pytest.approx(waits, rel=0.12)
+    assert found.mean() / NS_PER_S == pytest.approx(wait_s, rel=0.25)
     assert summary["care"]["queued"] == np.count_nonzero(found > 0)
     assert summary["attempts"]["failed"] == 0
 
@@ -176,7 +176,7 @@ def test_resets_before_the_first_byte_eject_too(tmp_path: Path) -> None:
 def test_a_backend_that_comes_back_warms_up(tmp_path: Path) -> None:
     given = (
         *("backends.ports=permanent", "backends.churn={away: 500ms, at: [{time: 500ms}]}"),
-        *("balancer.policy=random", "traffic.only.arrivals.constant=4000/s"),
+        *("balancer.policy=random", "traffic.only.arrivals.constant=2000/s"),
     )
     shares = []
     for ramp in ("0ms", "2s"):
