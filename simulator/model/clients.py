@@ -85,6 +85,7 @@ class Clients:
         self._idle_ns = scenario.balancer.idle_timeout if has_balancer else 0
         self._backend_idle_ns = scenario.backends.idle_timeout or 0
         self._plan = PlanRows(scenario, plan)
+        self._streams = scenario.backends.stream is not None
         self._requests = self._plan.requests
         self.sent = [0] * len(dialers)
 
@@ -165,7 +166,7 @@ class Clients:
         """The request under way arrives at the backend."""
         row = connection.row
         service_ns = self._plan.service_ns(row, connection.begun)
-        chunks = self._plan.chunks(row)
+        chunks = self._plan.chunks(row) if self._streams else 0
         answered_ns = self._backends.request(connection, service_ns, now_ns, chunks)
         if answered_ns == now_ns and not connection.serving:
             self.answered(connection, now_ns)

@@ -142,11 +142,11 @@ class Dialer:
         if self._is_list:  # the list knows the next one
             self.last_port = port = group.take(now_ns)
             return group if port else None
-        free = group.released(now_ns)
-        before = group.in_use
         self.last_port = port = group.take(now_ns)
+        free = group.free
         assert isinstance(free, KernelList)
-        self._tuples.note(now_ns, (group.source, destination, before, port, free.probes))
+        before = group.in_use - (port != 0)
+        self._tuples.note(now_ns, group.source, destination, before, port, free.probes)
         return group if port else None
 
     def _next_source(self, destination: int) -> int:

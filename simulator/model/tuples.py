@@ -33,6 +33,7 @@ class Group:
     Attributes:
         source: index of the source address.
         destination: number of the endpoint, ANY where a port serves one connection whatever it is.
+        free: its free ports, without those that wait.
         open: connections open now.
         kept: ports of ended connections that are never given back.
         waiting: (moment of release in ns, port) of those in TIME_WAIT, in order.
@@ -41,9 +42,9 @@ class Group:
     __slots__ = (
         "_blocked_ns",
         "_far",
-        "_free",
         "_lingering",
         "destination",
+        "free",
         "kept",
         "open",
         "source",
@@ -62,26 +63,25 @@ class Group:
         self.open = 0
         self.kept = 0
         self.waiting: deque[tuple[int, int]] = deque()
-        self._free = free
+        self.free = free
         self._blocked_ns = blocked_ns  # None: a port is never given back
         # port -> when the kernel forgets its TIME_WAIT: ours once it may be taken over again, and
         # that of the accepting end. A new connection from the port replaces either.
         self._lingering: dict[int, int] = {}
         self._far: dict[int, int] = {}
 
-    def released(self, now_ns: int) -> FreePorts:
-        """The free ports, those that have waited long enough among them."""
+    def _release(self, now_ns: int) -> None:
+        """Take back the ports that have waited long enough."""
         waiting = self.waiting
         while waiting and waiting[0][0] <= now_ns:
             self._released(*waiting.popleft())
-        return self._free
 
     def take(self, now_ns: int) -> int:
         """A free port, or NO_PORT_LEFT."""
         waiting = self.waiting
-        while waiting and waiting[0][0] <= now_ns:
-            self._released(*waiting.popleft())
-        port = self._free.take()
+        if waiting and waiting[0][0] <= now_ns:
+            self._release(now_ns)
+        port = self.free.take()
         if port:
             self.open += 1
             if self._lingering:
@@ -92,7 +92,7 @@ class Group:
 
     def _released(self, at_ns: int, port: int) -> None:
         assert self._blocked_ns is not None
-        self._free.give_back(port)
+        self.free.give_back(port)
         self._lingering[port] = at_ns - self._blocked_ns + KERNEL_TIME_WAIT_NS
 
     def end(self, port: int, now_ns: int, *, waits: bool, far_waits: bool = False) -> None:
@@ -111,7 +111,7 @@ class Group:
         elif waits and blocked:
             self.waiting.append((now_ns + blocked, port))
         else:
-            self._free.give_back(port)
+            self.free.give_back(port)
             if waits:
                 self._lingering[port] = now_ns + KERNEL_TIME_WAIT_NS
         if far_waits:
@@ -119,7 +119,7 @@ class Group:
 
     def settle(self, now_ns: int) -> None:
         """Give back what is free by now, and forget what the kernel has forgotten."""
-        self.released(now_ns)
+        self._release(now_ns)
         for kept in (self._lingering, self._far):
             while kept:
                 port = next(iter(kept))  # the oldest: whoever comes again is put in anew
@@ -195,15 +195,17 @@ class HopTuples:
     def __init__(self, hop: int = 0) -> None:
         self.groups: list[Group] = []
         self._hop = hop
-        self._walks = bytearray()
+        self._walks: list[tuple[int, int, int, int, int, int, int]] = []
 
-    def note(self, t_ns: int, walk: tuple[int, int, int, int, int]) -> None:
-        """A port was looked for: source, destination, tuples in use before, port and probes."""
-        self._walks += _walk_row(t_ns, self._hop, *walk)
+    def note(
+        self, t_ns: int, source: int, destination: int, in_use: int, port: int, probes: int
+    ) -> None:
+        """A port was looked for; `in_use` of its group's tuples could not be had before."""
+        self._walks.append((t_ns, self._hop, source, destination, in_use, port, probes))
 
     def take_walks(self) -> bytes:
         """Rows of WALK_COLUMNS since the last call."""
-        rows = bytes(self._walks)
+        rows = b"".join(_walk_row(*walk) for walk in self._walks)
         self._walks.clear()
         return rows
 

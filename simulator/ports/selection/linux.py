@@ -93,10 +93,15 @@ class LinuxConnect:
         self._table: dict[int, int] = {}
         self._epoch = -EPOCH_S  # its beginning, s
         self._hash = KeyedHash(seed, "epoch")
+        # Who asks again in the same words has the same counter.
+        self._asked: Asked | None = None
+        self._at = (0, 0)
 
     def pick(self, asked: Asked, in_use: Container[int]) -> Pick:
         """A port of the first parity if there is one, else of the other."""
-        index, offset = self._place(asked)
+        if asked is not self._asked:
+            self._asked, self._at = asked, self._place(asked)
+        index, offset = self._at
         counter = self._table.get(index)
         if counter is None:
             counter = self._table[index] = self._stream.getrandbits(32)
