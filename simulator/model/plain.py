@@ -136,7 +136,7 @@ def _one_worker(scenario: Scenario) -> bool:
     if source.ports == "userspace" or in_order:
         return False  # which port comes next is told port by port there
     # Of an odd number of ports a walk in steps of two may miss one.
-    walks = source.ports in ("kernel", "late-bind", "early-bind")
+    walks = source.rules is None and source.ports in ("kernel", "late-bind", "early-bind")
     is_even = not walks or budget.budget % 2 == 0
     return alone and not budget.listening and not budget.reserved and is_even
 
