@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.measure.nat import long_silences
-from simulator.preflight.hops import hops_of, source_of
 from simulator.units import NS_PER_S, format_count, format_ns
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ def unvalidated(scenario: Scenario) -> list[str]:
         "clients.idle_timeout": clients.idle_timeout is not None,
         "no TCP timestamps": scenario.kernel.sysctls.get("net.ipv4.tcp_timestamps", 1) == 0,
         **others_rules(scenario),
-        "an odd number of ports, of which the kernel may miss one": _has_odd_range(scenario),
     }
     return [name for name, is_asked in asked.items() if is_asked]
 
@@ -60,13 +58,6 @@ def others_rules(scenario: Scenario) -> dict[str, bool]:
         name = f"ports of {source.system}, by its documentation"
         found[name] = source.system != "linux" or found.get(name, False)
     return found
-
-
-def _has_odd_range(scenario: Scenario) -> bool:
-    sources = [source_of(scenario, hop) for hop in hops_of(scenario)]
-    modes = {source.ports for source in sources if source.system == "linux"}
-    picks = modes & {"kernel", "late-bind", "early-bind"}
-    return bool(picks) and len(scenario.kernel.port_range) % 2 == 1
 
 
 def model_table(run: Run) -> dict[str, Any] | None:

@@ -42,7 +42,6 @@ def test_a_modelled_run_tells_how(tmp_path: Path) -> None:
         ("backends={kind: http, faults: {error_rate: 0.5}}", "http answers that are failures"),
         ("backends.faults={hanging: 1}", "backends that hang from the start"),
         ("kernel.sysctls={net.ipv4.tcp_timestamps: 0}", "no TCP timestamps"),
-        ("kernel.port_range=50000-50100", "an odd number of ports"),
     ],
 )
 def test_what_was_never_checked_is_named(change: str, name: str) -> None:
