@@ -47,7 +47,7 @@ def run(
     root: Path, *changes: str, text: str = WALL, compiled: bool = True, watch: Watcher | None = None
 ) -> Answer:
     [question] = questions(loaded(text, *changes))
-    engine = ModelEngine(compiled=compiled)
+    engine = ModelEngine(arrays=True, compiled=compiled)
     return asyncio.run(answer(question, engine, watch or Watcher(), root, ["test"]))
 
 
