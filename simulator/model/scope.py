@@ -108,6 +108,8 @@ def _unknown(scenario: Scenario) -> list[str]:
         for key in sorted(_given(phase) - _PHASE)
     ]
     found += [f"{key} is new to the model" for key in sorted(_given(scenario) - _TOP)]
+    if scenario.backends.kind == "dns":
+        found.append("backends.kind: dns answers by UDP, which the model has not")
     if scenario.backends.ports == "fixed":
         found.append("backends.ports: fixed is not modelled; permanent has one port each, too")
     return found
