@@ -35,6 +35,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("plan", "Say what would reach a goal, such as 'failed < 0.01 %'."),
     "list": ("list_runs", "List stored runs, newest first."),
     "show": ("show", "Print the summary of a stored run."),
+    "report": ("report", "Write the page of a stored run again, or print one of its charts."),
     "new": ("new", "Write a commented scenario to start from."),
     "schema": ("schema", "Print the JSON Schema of scenario files."),
     "doctor": ("doctor", "Say what this machine can do, and how to mend what it cannot."),

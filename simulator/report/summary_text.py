@@ -153,7 +153,7 @@ def _lines(title: str, lines: Sequence[Text | str]) -> Table | None:
     return table
 
 
-def _sentence(item: object) -> str:
+def remedy_words(item: object) -> str:
     """A remedy as text; a mapping may hold its gain apart."""
     if not isinstance(item, Mapping):
         return safe(item)
@@ -174,7 +174,7 @@ def _remedies(summary: Summary) -> Table | None:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     for place, item in enumerate(found, 1):
-        table.add_row(f"{place}.", Text(_sentence(item)))
+        table.add_row(f"{place}.", Text(remedy_words(item)))
     return table
 
 
@@ -187,7 +187,7 @@ def _thresholds(summary: Summary) -> Table | None:
         if doubtful or row.get("holds") is None:
             sign, style = ("?", "yellow")
         line = Text().append(f"{sign} ", style).append(safe(row.get("text")))
-        value = _threshold_value(row)
+        value = threshold_value(row)
         line.append(f"   measured {value}")
         if doubtful:
             line.append("   not counted: the measurement is not valid", "yellow")
@@ -195,7 +195,7 @@ def _thresholds(summary: Summary) -> Table | None:
     return _lines("Thresholds", lines)
 
 
-def _threshold_value(row: Mapping[str, Any]) -> str:
+def threshold_value(row: Mapping[str, Any]) -> str:
     """The measured value in the unit that the threshold itself was written in."""
     value, text = row.get("value"), str(row.get("text", ""))
     if isinstance(value, str):

@@ -1,0 +1,1 @@
+"""Pages of one HTML file that needs no network: charts, tables and words around them."""

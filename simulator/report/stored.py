@@ -1,0 +1,53 @@
+"""A stored run and its summary, as every report starts: also of a run that was cut short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.measure.summary import summarize
+from simulator.store.read import entry, load_run, read_summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.engine import Run
+
+#: What is said first of a run without a summary of its own.
+LEADS: Final = {
+    "aborted": "ABORTED: this run did not come to its end. What it kept says:",
+    "running": "STILL RUNNING. What it has kept so far says:",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a folder holds.
+
+    Attributes:
+        folder: where.
+        status: ``complete``, ``running`` or ``aborted``.
+        run: its records.
+        summary: as stored, else worked out from the records.
+    """
+
+    folder: Path
+    status: str
+    run: Run
+    summary: dict[str, Any]
+
+
+def stored(folder: Path) -> Stored:
+    """Read a run for a report.
+
+    Raises:
+        UsageError: it is no run.
+        ResultsIncomplete: its records are damaged.
+    """
+    run = load_run(folder)
+    return Stored(
+        folder=folder,
+        status=entry(folder).status,
+        run=run,
+        summary=read_summary(folder) or summarize(run),
+    )
