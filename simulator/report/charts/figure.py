@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.report.charts.colours import GREY, WALL
-from simulator.report.charts.scale import ends, x_values, y_values
+from simulator.report.charts.scale import ends, ticks, x_values, y_values
 from simulator.report.safe_text import safe
 from simulator.units import NS_PER_S
 
@@ -37,7 +37,7 @@ _FORMS: Final[dict[str, tuple[str, str]]] = {
     "none": ("~r", ""),
 }
 _UNKNOWN: Final = 255
-_MOST_WORDS: Final = 6
+_MOST_WORDS: Final = 4
 _DASHES: Final = {"": "solid", "6 4": "dash", "2 3": "dot", "8 3 2 3": "dashdot"}
 
 
@@ -192,7 +192,7 @@ def _layout(chart: Chart) -> dict[str, Any]:
         "xaxis": _axis(chart.x, x_values(chart)),
         "yaxis": _axis(chart.y, y_values(chart)),
         "hovermode": "closest" if is_grid or chart.x.log else "x unified",
-        "showlegend": any(line.name != "" for line in chart.lines) or chart.grid is not None,
+        "showlegend": len(chart.lines) > 1 or chart.grid is not None,
         "legend": {"orientation": "h", "y": -0.22, "yanchor": "top"},
         "shapes": [*_level_shapes(chart), *_mark_shapes(chart)],
         "annotations": [*_level_words(chart), *_mark_words(chart), *_band_words(chart)],
@@ -218,9 +218,10 @@ def _axis(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
     if axis.lanes:
         made |= {"tickvals": list(range(len(axis.lanes))), "tickformat": "", "ticksuffix": ""}
         made["ticktext"] = [words(name, 40) for name in axis.lanes]
-    elif axis.ticks:
-        made |= {"tickvals": [value * scale for value, _ in axis.ticks]}
-        made["ticktext"] = [words(text, 40) for _, text in axis.ticks]
+    elif axis.ticks or axis.log:  # the script's own on a log axis leave units out
+        shown = ticks(axis, low, high)
+        made |= {"tickvals": [value * scale for value, _ in shown]}
+        made["ticktext"] = [words(text, 40) for _, text in shown]
     if axis.log:
         made |= {"type": "log", "range": [log10(low * scale), log10(high * scale)]}
     else:
@@ -306,7 +307,7 @@ def _mark_words(chart: Chart) -> list[dict[str, Any]]:
             "y": 1.0,
             "yanchor": "bottom",
             "yshift": 6,
-            "text": words(mark.text, 28),
+            "text": words(mark.text, 40),
             "showarrow": False,
             "font": {"size": 11},
         }

@@ -24,8 +24,9 @@ _STATES: Final = (
 
 
 def occupancy(story: Story) -> Iterator[Chart]:
-    """A chart for each hop that was sampled: its worst source and destination."""
-    for facts in story.summary.get("hops", ()):
+    """A chart for each hop that was sampled, its worst source and destination; the verdict's first."""
+    named = story.summary.get("verdict", {}).get("hop")
+    for facts in sorted(story.summary.get("hops", ()), key=lambda one: one["name"] != named):
         hop = str(facts["name"])
         if hop in story.series.hops:
             yield _chart(story, hop, facts)
@@ -54,7 +55,12 @@ def _chart(story: Story, hop: str, facts: Mapping[str, object]) -> Chart:
         title=f"Tuples in use, {hop}",
         says=_says(budget, peak, facts.get("exhausted_at_s")),
         x=story.time,
-        y=Axis(title="tuples of the fullest source and destination", low=0.0),
+        # A hop that is far from its wall shall look so, instead of filling the frame.
+        y=Axis(
+            title="tuples, fullest group",
+            low=0.0,
+            high=None if near else max(_WORTH_SHOWING * budget, 1.0),
+        ),
         lines=tuple(lines),
         levels=(Level(at=budget, text=f"wall: {format_count(budget)} tuples"),) if near else (),
         marks=story.marks,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: A log axis has no zero; what is not above it is drawn at this.
 _LEAST_LOG: Final = 1e-9
 _MOST_TICKS: Final = 12
+#: Up to so many decades there is room for 2 and 5 as well.
+_FEW_DECADES: Final = 3
 
 
 def said(value: float, unit: Unit) -> str:
@@ -85,9 +87,11 @@ def ticks(axis: Axis, low: float, high: float) -> list[tuple[float, str]]:
     if axis.ticks:
         return [tick for tick in axis.ticks if low <= tick[0] <= high]
     if axis.log:
-        decades = range(round(log10(low)), floor(log10(high) + 1e-9) + 1)
-        every = ceil(len(decades) / _MOST_TICKS)
-        return [(10.0**one, said(10.0**one, axis.unit)) for one in decades[::every]]
+        first, last = floor(log10(low) + 1e-9), floor(log10(high) + 1e-9)
+        every = ceil((last - first + 1) / _MOST_TICKS)
+        parts = (1, 2, 5) if last - first <= _FEW_DECADES else (1,)
+        found = [part * 10.0**one for one in range(first, last + 1, every) for part in parts]
+        return [(one, said(one, axis.unit)) for one in found if low <= one <= high * (1 + 1e-9)]
     step = _step((high - low) / 6, whole=axis.unit in ("count", "port"))
     first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
     return [(step * one, said(step * one, axis.unit)) for one in range(first, last + 1)]

@@ -89,7 +89,7 @@ def _walls(summary: Mapping[str, Any]) -> Iterator[Mark]:
     for hop in summary.get("hops", ()):
         at = hop.get("exhausted_at_s")
         if at is not None:
-            yield Mark(at=float(at), text=f"{hop.get('name')}: no port left", colour=WALL)
+            yield Mark(at=float(at), text=f"no port left, {hop.get('name')}", colour=WALL)
 
 
 def _events(run: Run) -> Iterator[Mark]:

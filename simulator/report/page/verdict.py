@@ -15,10 +15,10 @@ from simulator.report.summary_text import (
     threshold_value,
 )
 from simulator.report.trust_box import limits_line, measured_line, valid_line
-from simulator.units import NS_PER_S, format_count, format_ns
+from simulator.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from simulator.measure.series import Series
 
@@ -53,14 +53,14 @@ def verdict_box(summary: Mapping[str, Any], series: Series | None = None, lead: 
 def glance(summary: Mapping[str, Any], series: Series | None) -> Iterator[tuple[str, str]]:
     """What ran out, when, how full the budget usually was, what failed."""
     verdict, attempts = part(summary, "verdict"), part(summary, "attempts")
-    hop = _telling_hop(summary)
+    hop = telling_hop(summary)
     ran_out = hop.get("exhausted_at_s")
     if ran_out is not None:
         yield "What ran out", f"source ports, {hop.get('name')}"
     else:
         code = str(verdict.get("code") or "unknown")
         yield "What ran out", "nothing" if code == "ok" else code.replace("-", " ")
-    yield "When", number(ran_out, lambda s: format_ns(s * NS_PER_S)) if ran_out else "never"
+    yield "When", number(ran_out, lambda s: f"after {s:.1f} s") if ran_out is not None else "never"
     budget = hop.get("budget")
     if isinstance(budget, int) and budget:
         usual = _usual(series, str(hop.get("name")))
@@ -77,7 +77,7 @@ def _share(amount: float, whole: float) -> str:
     return f"{share:.0f} %" if share >= 10 or not share else f"{share:.2g} %"
 
 
-def _telling_hop(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+def telling_hop(summary: Mapping[str, Any]) -> Mapping[str, Any]:
     """The hop that the verdict names, else the one that came nearest to its wall."""
     found = [hop for hop in rows(summary, "hops") if hop.get("budget")]
     named = part(summary, "verdict").get("hop")
@@ -133,7 +133,10 @@ def trust(summary: Mapping[str, Any]) -> Section:
         for name, said in lines
     )
     body = f'<dl class="facts">{body}</dl>'
-    body += table("Sent against planned", ("", "count"), _counts(summary))
+    counts = _counts(summary)
+    if counts:
+        row = ["connections", *(number(count, format_count) for _, count in counts)]
+        body += table("Sent against planned", ("", *(name for name, _ in counts)), [row])
     doubts = [_doubt(row) for row in rows(summary, "doubts")]
     if doubts:
         body += "<h3>Doubts</h3>" + listing(doubts)
@@ -148,17 +151,10 @@ def _doubt(row: Mapping[str, Any]) -> str:
     return f"{row.get('code')}: {row.get('message')}{remedy}"
 
 
-def _counts(summary: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+def _counts(summary: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """What became of the plan, in the order in which a connection gets there."""
     attempts = part(summary, "attempts")
-    found = [
-        (name, number(attempts.get(key), format_count))
-        for key, name in (
-            ("planned", "planned"),
-            ("sent", "sent"),
-            ("ok", "ok"),
-            ("failed", "failed"),
-            ("open_at_end", "open at the end"),
-        )
-    ]
+    keys = ("planned", "sent", "ok", "failed", "open_at_end")
+    found = [(key.replace("_", " "), attempts[key]) for key in keys if key in attempts]
     why = part(summary, "attempts", "not_sent")
-    return found + [(f"not sent: {reason}", number(n, format_count)) for reason, n in why.items()]
+    return found + [(f"not sent: {reason}", count) for reason, count in why.items() if count]
