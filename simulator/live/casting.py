@@ -260,6 +260,8 @@ def _hop_views(scenario: Scenario) -> tuple[HopView, ...]:
                 counts_bound=source.ports == "permanent",
                 listen_first=listen.first if listen else 0,
                 listen_last=listen.first + scenario.backends.count - 1 if listen else 0,
+                port_first=source_ports(scenario, source).first,
+                port_last=source_ports(scenario, source).last,
             )
         )
     return tuple(views)

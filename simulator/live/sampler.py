@@ -34,6 +34,8 @@ from simulator.kernel.sockdiag import (
     SocketTable,
 )
 from simulator.live.role import Role
+from simulator.ports.range import PortRange
+from simulator.ports.space import space
 
 if TYPE_CHECKING:
     import asyncio
@@ -129,6 +131,7 @@ class HopCounter:
 
     def __init__(self, view: HopView) -> None:
         self.view = view
+        self._ports = PortRange(view.port_first, view.port_last)
         self._seen = np.zeros(65536, dtype=bool)
         self._distinct = 0
 
@@ -166,7 +169,19 @@ class HopCounter:
             "accept_side": _accept_side(table, accepting),
             "new_ports": new,
             "distinct_ports": distinct,
+            "ports": self._space(table, connecting),
         }
+
+    def _space(self, table: SocketTable, chosen: Array) -> dict[str, Any]:
+        """Which ports of the range the chosen sockets hold."""
+        port, state = table.sport[chosen], table.state[chosen]
+        established, waiting = state == ESTABLISHED, state == TIME_WAIT
+        held = {
+            "established": port[established],
+            "time_wait": port[waiting],
+            "other": port[~established & ~waiting],
+        }
+        return space(self._ports, held)
 
     def _is_service(self, ports: Array) -> Array:
         """Which ports, shape (sockets,), are listened on where both ends share an address."""

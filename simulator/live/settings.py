@@ -146,6 +146,7 @@ class HopView:
         counts_bound: whether sockets that are only bound hold a port of this hop.
         listen_first, listen_last: where both ends share an address, the accepting one is told by
             its port, which is one of these; 0 = it has an address of its own.
+        port_first, port_last: the ports that the hop's connections are made from.
     """
 
     name: str
@@ -158,6 +159,8 @@ class HopView:
     counts_bound: bool
     listen_first: int = 0
     listen_last: int = 0
+    port_first: int = 1
+    port_last: int = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

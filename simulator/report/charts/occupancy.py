@@ -24,7 +24,7 @@ _STATES: Final = (
 
 
 def occupancy(story: Story) -> Iterator[Chart]:
-    """A chart for each hop that was sampled, its worst source and destination; the verdict's first."""
+    """A chart of the worst source and destination of each hop; that of the verdict first."""
     named = story.summary.get("verdict", {}).get("hop")
     for facts in sorted(story.summary.get("hops", ()), key=lambda one: one["name"] != named):
         hop = str(facts["name"])

@@ -9,6 +9,7 @@ from simulator.report.charts.backends import leases, picks
 from simulator.report.charts.connect_cost import connect_cost
 from simulator.report.charts.latencies import latency_over_time, percentiles
 from simulator.report.charts.occupancy import occupancy
+from simulator.report.charts.port_space import port_spaces
 from simulator.report.charts.rates import failures, open_connections, rates
 from simulator.report.charts.resources import resources
 from simulator.report.charts.story import tell
@@ -44,6 +45,7 @@ def run_page(found: Stored, *, shared: str | None = None) -> str:
 def charts(story: Story) -> list[Chart]:
     """Every chart of a run, in the order of its page."""
     found = [
+        *port_spaces(story),
         *occupancy(story),
         *connect_cost(story),
         rates(story),
@@ -67,6 +69,7 @@ def sections(found: Stored, story: Story) -> list[Section]:
         return "".join(text for name, text in drawn.items() if name.startswith(heads))
 
     bodies = (
+        ("ports", "The port space", named("ports-")),
         ("tuples", "Tuples: budget and use", named("tuples-") + tables.tuples(summary)),
         ("connect-cost", "What connect() costs", named("connect-cost-")),
         ("rates", "Rates", named("rates", "open") + tables.phases(summary)),
