@@ -29,7 +29,7 @@ from simulator.traffic.plan import make_plan
 from simulator.traffic.stream import is_too_long, no_rows, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from simulator.engine import Engine, Watch
@@ -124,9 +124,22 @@ def exit_code(summary: dict[str, Any]) -> int:
 
 
 async def answer(
-    question: Question, engine: Engine, watch: Watch, root: Path, command: Sequence[str]
+    question: Question,
+    engine: Engine,
+    watch: Watch,
+    root: Path,
+    command: Sequence[str],
+    begun: Callable[[Path], None] | None = None,
 ) -> Answer:
     """Run one question and store everything.
+
+    Args:
+        question: what to run.
+        engine: who runs it.
+        watch: who is told how it stands.
+        root: the results folder.
+        command: the words that asked for it.
+        begun: told the run's folder as soon as there is one; it is gone again after `Refused`.
 
     Raises:
         Refused: it does not fit this machine; nothing was measured, and nothing is stored.
@@ -151,6 +164,8 @@ async def answer(
         plan=plan.files,
         without_rows=round(planned(scenario)) if in_parts else None,
     ) as writer:
+        if begun is not None:
+            begun(writer.folder)
         config = scenario.balancer.config
         if config is not None:
             writer.keep_template(question.loaded.configs[config])

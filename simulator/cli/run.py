@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,14 @@ from simulator.cli.options import (
 from simulator.errors import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
+    PortchurnError,
     RunFailed,
     UsageError,
     worst_exit_code,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from simulator.engine import Engine
     from simulator.experiment import Answer, Question, Turn
@@ -207,10 +209,35 @@ async def _run_all(
             title = f"{title}, round {turn.block + 1} of {rounds}"
         with LiveDisplay(title=title, stop=stop.level, quiet=quiet) as display:
             stop.say = display.say
-            answers.append(await answer(question, engine, display, results, sys.argv[1:]))
+            with _page_after(shared=rounds > 1) as begun:
+                answers.append(
+                    await answer(question, engine, display, results, sys.argv[1:], begun)
+                )
         if stop.level():
             break
     return answers
+
+
+@contextmanager
+def _page_after(*, shared: bool) -> Iterator[Callable[[Path], None]]:
+    """Write the page of the run that begins within, however it ends.
+
+    A page that cannot be written takes nothing from a run that is stored, and is only told of.
+
+    Args:
+        shared: keep the chart script beside the runs, since a series has many pages.
+    """
+    folders: list[Path] = []
+    try:
+        yield folders.append
+    finally:
+        for folder in filter(Path.is_dir, folders):  # a refused run leaves none
+            from simulator.report.page.run_page import write_run_page
+
+            try:
+                write_run_page(folder, shared=shared)
+            except (OSError, PortchurnError) as error:
+                click.echo(f"The page of {folder.name} was not written: {error}", err=True)
 
 
 def _print_json(answers: list[Answer]) -> None:

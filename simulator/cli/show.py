@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,11 +14,6 @@ from simulator.cli.options import results_option
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_LEADS: Final = {
-    "aborted": "ABORTED: this run did not come to its end. What it kept says:",
-    "running": "STILL RUNNING. What it has kept so far says:",
-}
 
 
 @click.command(name="show")
@@ -36,6 +31,7 @@ def command(run: str, results: Path, output: str) -> None:
     RUN is `latest` (the default), a run's id, a scenario's name (its newest run) or the path of
     a run's folder.
     """
+    from simulator.report.stored import LEADS, summary_of
     from simulator.store.read import entry, resolve
 
     folder = resolve(results, run)
@@ -43,14 +39,14 @@ def command(run: str, results: Path, output: str) -> None:
         click.echo(_series(folder), nl=False)
         return
     status = entry(folder).status
-    summary = _summary(folder)
+    summary = summary_of(folder)
     if output == "json":
         click.echo(json.dumps({"status": status, "path": str(folder), **summary}, indent=1))
         return
     from simulator.report.summary_text import summary_text
 
-    if status in _LEADS:
-        click.echo(_LEADS[status])
+    if status in LEADS:
+        click.echo(LEADS[status])
     click.echo(
         summary_text(
             summary,
@@ -68,19 +64,3 @@ def _series(folder: Path) -> str:
     from simulator.store.read import load_run
 
     return series_csv(time_series(load_run(folder)))
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    """The stored summary; without one, what can be worked out from the records.
-
-    Raises:
-        ResultsIncomplete: the records are damaged.
-    """
-    from simulator.store.read import load_run, read_summary
-
-    stored = read_summary(folder)
-    if stored is not None:
-        return stored
-    from simulator.measure.summary import summarize
-
-    return summarize(load_run(folder))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.measure.summary import summarize
 from simulator.store.read import entry, load_run, read_summary
 
 if TYPE_CHECKING:
@@ -37,6 +36,21 @@ class Stored:
     summary: dict[str, Any]
 
 
+def summary_of(folder: Path) -> dict[str, Any]:
+    """The stored summary; without one, what can be worked out from the records.
+
+    Raises:
+        ResultsIncomplete: the records are damaged.
+    """
+    return read_summary(folder) or _worked_out(load_run(folder))
+
+
+def _worked_out(run: Run) -> dict[str, Any]:
+    from simulator.measure.summary import summarize  # most runs have a summary of their own
+
+    return summarize(run)
+
+
 def stored(folder: Path) -> Stored:
     """Read a run for a report.
 
@@ -49,5 +63,5 @@ def stored(folder: Path) -> Stored:
         folder=folder,
         status=entry(folder).status,
         run=run,
-        summary=read_summary(folder) or summarize(run),
+        summary=read_summary(folder) or _worked_out(run),
     )

@@ -324,8 +324,8 @@ def _band_words(chart: Chart) -> list[dict[str, Any]]:
             "y": (band.low + band.high) / 2,
             "text": words(band.text),
             "showarrow": False,
-            "font": {"size": 10},
-            "opacity": 0.8,
+            "font": {"size": 10, "color": "#222222"},
+            "bgcolor": "rgba(255,255,255,0.75)",
         }
         for band in chart.bands
     ]

@@ -102,5 +102,7 @@ def _says(budget: int, peak: float, ran_out_s: object) -> str:
     text = f"At most {format_count(peak)} of {format_count(budget)} tuples were in use ({share})"
     if isinstance(ran_out_s, int | float):
         return f"{text}; from {ran_out_s:.1f} s on, connections found no port."
+    if peak >= budget:
+        return f"{text}: none was left, though no connection came that would have needed one more."
     left = format_count(budget - peak)
     return f"{text}; {left} were always left, and no connection lacked a port."

@@ -108,7 +108,8 @@ def failures(story: Story) -> Chart | None:
     return Chart(
         name="errors",
         title="Failed connections by hop, call and errno",
-        says=f"The most frequent was {most}{count}; {len(order)} kinds in all.",
+        says=f"The most frequent was {most}{count}"
+        + (f"; {len(order)} kinds in all." if len(order) > 1 else "; no other kind."),
         x=story.time,
         y=Axis(title="failed connections", unit="rate", low=0.0),
         lines=tuple(_kinds(story.series.t_s, shown)),
