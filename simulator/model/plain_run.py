@@ -15,6 +15,7 @@ from simulator.model.dialer import NO_PORT
 from simulator.model.directory import Directory
 from simulator.model.moves import Moves
 from simulator.model.plain import client_ports, course, fate
+from simulator.model.port_space import interval_spaces, told_at
 from simulator.model.records import write_column
 from simulator.model.sampling import hop_lines, sample_line
 from simulator.model.showing import progress_at
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from simulator.model.plain import Plan, Times
     from simulator.scenario.schema import Scenario
 
+    Held = dict[str, tuple[Times, Times, Times]]
     Write = Callable[[str, dict[str, Any]], None]
 
 _NEVER: Final = 1 << 62
@@ -87,6 +89,13 @@ def group_name(
     source, backend = divmod(group, scenario.backends.count)
     _, address, port = endpoints[backend]
     return near[source], f"{address}:{port}"
+
+
+def _spans(port: Times, due: Times, closed: Times, blocked: int | None) -> Held:
+    """From when to when ports were in which state."""
+    if blocked is None:  # never given back
+        return {"established": (port, due, closed), "other": (port, closed, closed + _NEVER)}
+    return {"established": (port, due, closed), "time_wait": (port, closed, closed + blocked)}
 
 
 class PlainRun:
@@ -224,9 +233,30 @@ class PlainRun:
         hops = [self._toward_backends(moments)]
         if not self._straight:
             hops.insert(0, self._from_clients(moments))
+        places = told_at(len(moments))
+        spaces = self._port_spaces(moments, places, [name for name, _ in hops])
         for at, moment in enumerate(moments.tolist()):
-            told = {name: line(at) for name, line in hops}
+            told = {name: line(at) | spaces.get((name, at), {}) for name, line in hops}
             self._write("samples", sample_line(self._scenario, moment, told))
+
+    def _port_spaces(
+        self, moments: Times, places: Times, hops: Sequence[str]
+    ) -> dict[tuple[str, int], dict[str, Any]]:
+        """What some samples tell of the ports, by hop and index of the sample."""
+        found, taken = self._course, self._fate.taken
+        blocked = blocked_ns(self._scenario, self._source)
+        held = _spans(self._fate.port[taken], found.due[taken], found.closed[taken], blocked)
+        spans = {hops[-1]: (source_ports(self._scenario, self._source), held)}
+        if not self._straight:
+            closed = np.where(taken, found.closed, found.due)
+            source = source_of(self._scenario, hops_of(self._scenario)[0])
+            ports = source_ports(self._scenario, source)
+            spans[hops[0]] = (ports, _spans(self._near_port, found.due, closed, 0))
+        return {
+            (hop, int(at)): {"ports": told}
+            for hop, (ports, one) in spans.items()
+            for at, told in zip(places, interval_spaces(ports, moments[places], one), strict=False)
+        }
 
     def _toward_backends(self, moments: Times) -> tuple[str, Callable[[int], dict[str, Any]]]:
         """The hop on which tuples may run out."""

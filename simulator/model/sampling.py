@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simulator.engine import HopNow
+from simulator.model.port_space import group_space
+from simulator.ports.range import parse_port_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +41,7 @@ class HopSampler:
     ) -> None:
         self.name = budget.name
         self._budget = budget.budget
+        self._ports = parse_port_range(budget.range_text)
         self._per_tuple = budget.per == "tuple"
         self._tuples = tuples
         self._sources = sources
@@ -65,6 +68,7 @@ class HopSampler:
             "accept_side": _accept_side(far),
             "new_ports": 0,
             "distinct_ports": 0,  # known from the rows of connections and dials
+            "ports": group_space(self._ports, tuples.groups),
         }
 
     def _worst(self, group: Counted) -> dict[str, Any]:

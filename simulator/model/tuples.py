@@ -35,7 +35,9 @@ class Group:
         destination: number of the endpoint, ANY where a port serves one connection whatever it is.
         free: its free ports, without those that wait.
         open: connections open now.
-        kept: ports of ended connections that are never given back.
+        opened: their ports.
+        kept: how many ports of ended connections are never given back.
+        kept_ports: which.
         waiting: (moment of release in ns, port) of those in TIME_WAIT, in order.
     """
 
@@ -46,7 +48,9 @@ class Group:
         "destination",
         "free",
         "kept",
+        "kept_ports",
         "open",
+        "opened",
         "source",
         "waiting",
     )
@@ -61,7 +65,9 @@ class Group:
         self.source = source
         self.destination = destination
         self.open = 0
+        self.opened: set[int] = set()
         self.kept = 0
+        self.kept_ports: list[int] = []
         self.waiting: deque[tuple[int, int]] = deque()
         self.free = free
         self._blocked_ns = blocked_ns  # None: a port is never given back
@@ -84,6 +90,7 @@ class Group:
         port = self.free.take()
         if port:
             self.open += 1
+            self.opened.add(port)
             if self._lingering:
                 self._lingering.pop(port, None)
             if self._far:
@@ -105,9 +112,11 @@ class Group:
             far_waits: whether the accepting end did.
         """
         self.open -= 1
+        self.opened.discard(port)
         blocked = self._blocked_ns
         if blocked is None:
             self.kept += 1
+            self.kept_ports.append(port)
         elif waits and blocked:
             self.waiting.append((now_ns + blocked, port))
         else:
