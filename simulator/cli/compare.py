@@ -74,12 +74,17 @@ def command(
 
 def _compare(question: Question, results: Path) -> list[Agreement]:
     from simulator.measure.agreement import agreements
+    from simulator.report.page.run_page import write_run_page
+    from simulator.store.agreement import keep_agreement
     from simulator.store.read import load_run
 
     modelled, real = asyncio.run(_both(question, results))
-    return agreements(
+    found = agreements(
         load_run(real.folder), load_run(modelled.folder), (real.summary, modelled.summary)
     )
+    keep_agreement(real.folder, modelled.folder, [one.as_dict() for one in found])
+    write_run_page(real.folder)
+    return found
 
 
 async def _both(question: Question, results: Path) -> tuple[Answer, Answer]:

@@ -209,7 +209,7 @@ async def _run_all(
             title = f"{title}, round {turn.block + 1} of {rounds}"
         with LiveDisplay(title=title, stop=stop.level, quiet=quiet) as display:
             stop.say = display.say
-            with _page_after(shared=rounds > 1) as begun:
+            with page_after(shared=rounds > 1) as begun:
                 answers.append(
                     await answer(question, engine, display, results, sys.argv[1:], begun)
                 )
@@ -219,7 +219,7 @@ async def _run_all(
 
 
 @contextmanager
-def _page_after(*, shared: bool) -> Iterator[Callable[[Path], None]]:
+def page_after(*, shared: bool) -> Iterator[Callable[[Path], None]]:
     """Write the page of the run that begins within, however it ends.
 
     A page that cannot be written takes nothing from a run that is stored, and is only told of.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.store.agreement import read_agreement
 from simulator.store.read import entry, load_run, read_summary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from simulator.engine import Run
@@ -28,12 +30,16 @@ class Stored:
         status: ``complete``, ``running`` or ``aborted``.
         run: its records.
         summary: as stored, else worked out from the records.
+        beside: the model's run of the same plan, None without one.
+        errors: how far the two are apart, a mapping for each series (`measure.agreement`).
     """
 
     folder: Path
     status: str
     run: Run
     summary: dict[str, Any]
+    beside: Stored | None = None
+    errors: tuple[Mapping[str, Any], ...] = ()
 
 
 def summary_of(folder: Path) -> dict[str, Any]:
@@ -58,6 +64,14 @@ def stored(folder: Path) -> Stored:
         UsageError: it is no run.
         ResultsIncomplete: its records are damaged.
     """
+    found = read_agreement(folder)
+    made = _alone(folder)
+    if found is None:
+        return made
+    return replace(made, beside=_alone(found.model), errors=found.rows)
+
+
+def _alone(folder: Path) -> Stored:
     run = load_run(folder)
     return Stored(
         folder=folder,

@@ -25,6 +25,8 @@ SUMMARY: Final = "summary.json"
 SCENARIO: Final = "scenario.yaml"
 PLAN: Final = "plan"
 CONNECTIONS: Final = "connections"
+#: Of a run of the kernel beside which one of the model was made: its errors, by series.
+AGREEMENT: Final = "agreement.json"
 #: In the folder of a bench, and never in that of a run.
 BENCH_ROWS: Final = "rows.json"
 MANIFEST_SCHEMA: Final = "portchurn.run/1"

@@ -110,7 +110,12 @@ def _regular_size(path: Path) -> int:
     return facts.st_size
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A regular file of bounded size that holds one JSON object.
+
+    Raises:
+        ResultsIncomplete: it is anything else.
+    """
     if _regular_size(path) > _MAX_JSON_BYTES:
         raise ResultsIncomplete(f"{path} is larger than {_MAX_JSON_BYTES >> 20} MiB")
     try:
@@ -132,7 +137,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         raise UsageError(f"{folder} is not a run: it has no {MANIFEST}")
-    manifest = _read_json(path)
+    manifest = read_json(path)
     if manifest.get("schema") != MANIFEST_SCHEMA:
         found = manifest.get("schema")
         raise UsageError(f"{path} has the schema {found!r}; this version reads {MANIFEST_SCHEMA}")
@@ -149,7 +154,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         ResultsIncomplete: the summary is damaged.
     """
     path = folder / SUMMARY
-    return _read_json(path) if path.exists() else None
+    return read_json(path) if path.exists() else None
 
 
 def _column(path: Path, dtype: str) -> Column:

@@ -95,7 +95,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_durably(folder: Path, name: str, data: bytes) -> None:
+def write_durably(folder: Path, name: str, data: bytes) -> None:
     """Write a file so that it is either whole or not there, whatever is killed meanwhile."""
     fresh = folder / f".{name}.new"
     fresh.unlink(missing_ok=True)
@@ -247,7 +247,7 @@ class RunWriter:
         """
         self.close()
         try:
-            _write_durably(self.folder, SUMMARY, _encode(summary, indent=1))
+            write_durably(self.folder, SUMMARY, _encode(summary, indent=1))
         except OSError as error:
             raise self._incomplete(SUMMARY, error) from None
 
@@ -351,7 +351,7 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
         "scenario_resolved": scenario.model_dump(mode="json", by_alias=True),
     }
     try:
-        _write_durably(folder, MANIFEST, _encode(manifest, indent=1))
+        write_durably(folder, MANIFEST, _encode(manifest, indent=1))
         _fill(folder, text, plan, rows)
         point_latest(root, folder)
     except (OSError, Refused) as error:
@@ -363,7 +363,7 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
 
 
 def _fill(folder: Path, text: str, plan: Mapping[str, np.ndarray[Any, Any]], rows: int) -> None:
-    _write_durably(folder, SCENARIO, text.encode("utf-8", "surrogatepass"))
+    write_durably(folder, SCENARIO, text.encode("utf-8", "surrogatepass"))
     (folder / PLAN).mkdir()
     for name in plan:
         _save_column(folder / PLAN / f"{name}.npy", plan[name])

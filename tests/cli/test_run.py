@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.cli.run import StopRequests
-from simulator.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_TERMINATED
+from simulator.cli.run import StopRequests, page_after
+from simulator.errors import EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_TERMINATED, RunFailed
+from simulator.report.page.run_page import REPORT
 from simulator.store.read import list_runs
 from tests.support.command import Running, portchurn, run_json, write_scenario
+from tests.support.pages import stored_run
+from tests.support.stored import aborted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,6 +198,7 @@ def test_the_model_is_named_in_text_and_costs_nothing(scenario: Path, tmp_path: 
     assert "model engine" in done.out
     assert "model: no CPU, no kernel cost, no network" in " ".join(done.out.split())
     assert "us per connection" not in done.out
+    assert (tmp_path / "results" / "latest" / REPORT).read_text().endswith("</html>\n")
     shown = portchurn("show", "latest", "--results", tmp_path / "results")
     assert "model engine" in shown.out
 
@@ -248,6 +252,7 @@ def test_stopping_variants_begins_no_further_one(tmp_path: Path) -> None:
     assert "Stopping: no new connections" in done.err
     (only,) = list_runs(tmp_path / "results")
     assert (only.variant, only.status) == ("one", "complete")
+    assert "stopped early" in (only.path / REPORT).read_text()
 
 
 @pytest.mark.namespace
@@ -343,3 +348,30 @@ def test_an_engine_that_was_asked_for_is_not_exchanged(tmp_path: Path) -> None:
     assert done.code == EXIT_REFUSED
     assert "use --engine model" in done.err
     assert not list_runs(tmp_path / "results")
+
+
+@pytest.mark.parametrize("error", [RunFailed("a role broke"), KeyboardInterrupt()])
+def test_a_run_that_breaks_has_its_page_all_the_same(tmp_path: Path, error: BaseException) -> None:
+    folder = aborted(tmp_path)
+
+    def run() -> None:
+        with page_after(shared=True) as begun:
+            begun(folder)
+            raise error
+
+    with pytest.raises(type(error)):
+        run()
+    assert "ABORTED" in (folder / REPORT).read_text()
+
+
+def test_a_page_that_cannot_be_written_takes_nothing_from_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = stored_run(tmp_path)
+    (folder / REPORT).mkdir()
+    with page_after(shared=True) as begun:
+        begun(folder)
+    assert "was not written" in capsys.readouterr().err
+    with page_after(shared=True) as begun:
+        begun(tmp_path / "refused")  # such a run leaves no folder
+    assert capsys.readouterr().err == ""

@@ -37,7 +37,9 @@ def run_page(found: Stored, *, shared: str | None = None) -> str:
         found: the run.
         shared: relative address of the chart script; None = inside the page.
     """
-    story = tell(found.run, found.summary)
+    beside = found.beside
+    modelled = None if beside is None else tell(beside.run, beside.summary)
+    story = tell(found.run, found.summary, modelled)
     title = str(found.run.manifest.get("title", ""))
     return document(title, _lead(found, story), sections(found, story), shared=shared)
 
@@ -77,6 +79,7 @@ def sections(found: Stored, story: Story) -> list[Section]:
         ("errors", "Errors", named("errors") + tables.errors(summary)),
         ("backends", "Backends", named("picks", "leases") + tables.moves(summary)),
         ("cost", "CPU and memory", tables.costs(summary) + named("cpu", "memory")),
+        ("model", "Model and kernel", tables.agreement(found.errors)),
         ("environment", "Environment", tables.surroundings(summary, manifest)),
         ("scenario", "Scenario and command", tables.scenario(manifest)),
     )

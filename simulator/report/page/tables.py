@@ -11,7 +11,7 @@ from simulator.report.summary_text import number, part, rows
 from simulator.units import format_bytes, format_count, format_ns, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _PERCENTILES: Final = ("p50", "p90", "p99", "p999", "max")
 _LATENCIES: Final = ("connect", "response", "service", "lag")
@@ -111,6 +111,18 @@ def phases(summary: Mapping[str, Any]) -> str:
         span = f"{_moment(phase.get('start_s'))} to {_moment(phase.get('end_s'))}"
         lines.append((name, span, *told, number(phase.get("failed"), format_count)))
     return table("Phases", ("phase", "when", "asked", "sent", "ok", "failed"), lines)
+
+
+def agreement(errors: Sequence[Mapping[str, Any]]) -> str:
+    """How far the model and the kernel are apart, where the same plan was run on both."""
+    lines = []
+    for one in errors:
+        told = (number(one.get(key), lambda n: f"{n:,.4g}") for key in ("kernel", "model"))
+        parts = (number(one.get(key), lambda n: f"{100 * n:.2g} %") for key in ("error", "target"))
+        holds = {True: "yes", False: "no"}.get(bool(one.get("holds")), DASH)
+        lines.append((one.get("name"), *told, *parts, holds))
+    head = ("series", "kernel", "model", "error", "target", "within")
+    return table("The model (dashed above) against the kernel (solid)", head, lines)
 
 
 def surroundings(summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from simulator.records import PLAN_COLUMNS
 from simulator.report.page.document import library
 from simulator.report.page.run_page import REPORT, charts, run_page, write_run_page
 from simulator.report.stored import stored
+from simulator.store.agreement import keep_agreement
 from tests.support.pages import ESCAPES, HOSTILE, busy, stored_run, story
 from tests.support.stored import aborted, change_manifest
 
@@ -108,3 +109,13 @@ def test_a_long_run_with_many_destinations_stays_small(tmp_path: Path) -> None:
     page = write_run_page(writer.folder)
     assert process_time() - began < 4.0  # a second or so on a quiet machine
     assert page.stat().st_size < 6_000_000
+
+
+def test_the_model_stands_beside_the_kernel_where_both_ran(tmp_path: Path) -> None:
+    real, model = stored_run(tmp_path), stored_run(tmp_path)
+    row = {"name": "ok", "kernel": 280.0, "model": 277.0, "error": 0.0107, "target": 0.02}
+    keep_agreement(real, model, [{**row, "holds": True}])
+    page = run_page(stored(real))
+    assert "in use, model" in page
+    assert "1.1 %" in page
+    assert "in use, model" not in run_page(stored(model))
