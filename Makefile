@@ -22,7 +22,7 @@ COMPILE := $(PLAIN_PIP) $(BIN)/pip-compile --quiet --generate-hashes --strip-ext
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check format axe pins bench policies docs clean
+.PHONY: help setup setup-dev run test check format axe pins bench policies pictures docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,24 @@ policies: setup ## the table of docs/policies-under-churn.md: all policies under
 		--set traffic.0.for=$(LENGTH) --set 'thresholds=[]' \
 		$(foreach name,$(POLICIES),--set 'variants.$(name)={balancer.policy.name: $(name)}') \
 		--set 'variants.choices-3={balancer.policy: {choices: 3}}' $(ARGS)
+
+# Drawings are the project's own; the screenshot needs a browser and is left as it is without one.
+PICTURES := results/pictures
+CHROMIUM := $(shell command -v chromium 2>/dev/null)
+
+pictures: setup ## draw the pictures of the README again, from runs of their own
+	$(BIN)/portchurn run scenarios/port-wall.yaml --results $(PICTURES) --quiet
+	$(BIN)/portchurn report port-wall --results $(PICTURES) --svg ports-balancer-backend \
+		> docs/port-wall.svg.new
+	mv docs/port-wall.svg.new docs/port-wall.svg
+ifneq ($(CHROMIUM),)
+	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --window-size=980,940 \
+		--screenshot=docs/report.png "file://$(CURDIR)/$(PICTURES)/latest/report.html"
+endif
+	$(BIN)/portchurn run scenarios/half-full-cliff.yaml --variant kernel --results $(PICTURES) --quiet
+	$(BIN)/portchurn report half-full-cliff --results $(PICTURES) \
+		--svg connect-cost-client-backend > docs/half-full-cliff.svg.new
+	mv docs/half-full-cliff.svg.new docs/half-full-cliff.svg
 
 docs: setup-dev ## write the generated pages again
 	$(BIN)/python -m simulator.scenario.reference > docs/scenario.md.new

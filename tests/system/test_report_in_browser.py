@@ -49,6 +49,9 @@ def test_every_chart_is_drawn_with_its_data_once_it_is_seen(
         assert all(any(counts) for counts in points.values())
         assert visit.overflow_px() == 0
         assert visit.grave_violations() == []
+        buttons = page.locator(".modebar-btn").evaluate_all("all => all.map(b => b.dataset.title)")
+        assert any("zoom" in one.lower() for one in buttons)
+        assert not [one for one in buttons if "cloud" in one.lower() or "plotly" in one.lower()]
         _tells_of_what_is_pointed_at(page)
         page.evaluate("scrollTo(0, 0)")
         visit.shoot("report-light")

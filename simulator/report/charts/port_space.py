@@ -99,7 +99,7 @@ def _says(found: PortSpace) -> str:
     told = ", ".join(f"{format_count(count)} {name}" for count, name in parts if count)
     return (
         f"At its fullest, {when:.1f} s into the run, {format_count(most)} of {format_count(size)} "
-        f"ports were in use ({told}). The darker a cell, the more of its ports are."
+        f"ports were in use ({told}). The fuller the colour of a cell, the more are."
     )
 
 

@@ -40,7 +40,7 @@ def grid_png(grid: Grid) -> bytes:
             _chunk(b"IHDR", header),
             _chunk(b"PLTE", palette),
             _chunk(b"tRNS", b"\x00"),
-            _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)),
+            _chunk(b"IDAT", zlib.compress(lines.tobytes())),
             _chunk(b"IEND", b""),
         )
     )

@@ -16,6 +16,8 @@
       "xaxis.gridcolor": line, "xaxis.linecolor": line, "yaxis.gridcolor": line, "yaxis.linecolor": line,
       "hoverlabel.bgcolor": raised, "hoverlabel.font.color": ink, "hoverlabel.bordercolor": line,
       "legend.bgcolor": "rgba(0,0,0,0)",
+      "modebar.bgcolor": "rgba(0,0,0,0)", "modebar.color": style.getPropertyValue("--soft").trim(),
+      "modebar.activecolor": ink,
     };
   };
 
@@ -43,8 +45,9 @@
     nameCells(figure);
     place.hidden = false;
     Plotly.newPlot(place, figure.data, figure.layout, {
-      responsive: true, displaylogo: false, plotlyServerURL: "",
-      modeBarButtonsToRemove: ["lasso2d", "select2d", "sendDataToCloud"],
+      // The library has a button that would send a chart to its makers: here nothing is sent.
+      responsive: true, displaylogo: false, plotlyServerURL: "", showSendToCloud: false,
+      modeBarButtonsToRemove: ["lasso2d", "select2d", "sendChartToCloud", "sendDataToCloud"],
     }).then(() => Plotly.relayout(place, themed())).then(() => {
       still.hidden = true;
       frame.dataset.drawn = "1";

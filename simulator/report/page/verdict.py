@@ -6,7 +6,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.report.page.escape import text
-from simulator.report.page.parts import Section, folded, listing, paragraph, table
+from simulator.report.page.parts import Section, facts, folded, listing, paragraph, table
+from simulator.report.safe_text import DASH
 from simulator.report.summary_text import (
     number,
     part,
@@ -39,14 +40,14 @@ def verdict_box(summary: Mapping[str, Any], series: Series | None = None, lead: 
     doubt = ""
     if summary.get("valid") is False:
         doubt = paragraph("The measurement is not valid: see the doubts below.", "doubt")
-    facts = "".join(
+    tiles = "".join(
         f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>"
         for name, value in glance(summary, series)
     )
     before = paragraph(lead, "doubt") if lead else ""
     return (
         f'<div class="{kind}" role="status">{before}<p class="say">{text(sentence)}</p>{doubt}'
-        f'</div><dl class="glance">{facts}</dl>'
+        f'</div><dl class="glance">{tiles}</dl>'
     )
 
 
@@ -74,6 +75,8 @@ def glance(summary: Mapping[str, Any], series: Series | None) -> Iterator[tuple[
 
 def _share(amount: float, whole: float) -> str:
     share = 100 * amount / whole
+    if 99 < share < 100:  # nearly all is not all
+        return f"{min(share, 99.9):.1f} %"
     return f"{share:.0f} %" if share >= 10 or not share else f"{share:.2g} %"
 
 
@@ -133,6 +136,7 @@ def trust(summary: Mapping[str, Any]) -> Section:
         for name, said in lines
     )
     body = f'<dl class="facts">{body}</dl>'
+    body += facts([("CPU of a core", _cpu(summary))])
     counts = _counts(summary)
     if counts:
         row = ["connections", *(number(count, format_count) for _, count in counts)]
@@ -144,6 +148,16 @@ def trust(summary: Mapping[str, Any]) -> Section:
     if isinstance(notes, list) and notes:
         body += folded("Notes", listing(map(str, notes)))
     return Section(name="trust", title="How far to trust it", body=body)
+
+
+def _cpu(summary: Mapping[str, Any]) -> str:
+    """How much of one core each role took; a generator that is short of it measures itself."""
+    names = {"client": "generator", "balancer": "balancer", "backend": "backends"}
+    cpu = part(summary, "cpu")
+    shares = {name: cpu.get(f"{role}_share") for role, name in names.items()}
+    shares["sampler"] = cpu.get("sampler_share")
+    told = {name: number(share, lambda s: f"{100 * s:.0f} %") for name, share in shares.items()}
+    return " · ".join(f"{name} {share}" for name, share in told.items() if share != DASH)
 
 
 def _doubt(row: Mapping[str, Any]) -> str:

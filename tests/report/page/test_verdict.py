@@ -37,6 +37,12 @@ def test_a_quiet_run_tells_of_the_hop_nearest_to_its_wall() -> None:
     }
 
 
+def test_nearly_all_is_not_all() -> None:
+    hop = {"name": "a", "budget": 1000, "in_use_peak": 999}
+    told = dict(glance({"hops": [hop], "attempts": {}}, None))
+    assert told["Of 1,000 tuples in use"] == "99.9 % at most"
+
+
 def test_nothing_known_is_no_error() -> None:
     assert "No verdict" in verdict_box({})
     assert remedies({}).body == ""
@@ -51,6 +57,8 @@ def test_remedies_doubts_and_thresholds_are_there() -> None:
     broken = {"thresholds": [{"text": "a > 1", "value": 0, "holds": False}]}
     assert 'class="breaks"' in remedies(broken).body
     body = trust(SUMMARY).body
+    told = trust({"cpu": {"client_share": 0.214, "sampler_share": 0.019}}).body
+    assert "generator 21 % · sampler 2 %" in told
     for part in ("MEASURED", "VALID", "LIMITS", "start-up-transient", "not sent: stopped"):
         assert part in body
 
