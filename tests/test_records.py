@@ -104,7 +104,7 @@ def test_the_docs_name_every_stream_and_no_other() -> None:
         for name in documented()
         if "/" not in name
     }
-    files = {"manifest", "scenario", "summary", "crew"}
+    files = {"manifest", "scenario", "summary", "crew", "report", "agreement"}
     assert stems == {*LINE_STREAMS, *records.ROW_STREAMS, *files}
     assert {name for name in documented() if "/" in name} == {
         "plan/<column>.npy",
