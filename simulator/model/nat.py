@@ -8,7 +8,7 @@ says. A connection that both sides closed is an end by FIN, everything else one 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from simulator.model.dialer import Dialer
 from simulator.model.tuples import Counted, HopTuples
@@ -45,6 +45,8 @@ class NatTuples(HopTuples):
         flows: connections that found a place.
         refused: those that did not, by shortage.
     """
+
+    tells_ports: ClassVar[bool] = False  # its places are counted, and none has a number
 
     def __init__(self, scenario: Scenario, nat: Nat) -> None:
         super().__init__()

@@ -58,7 +58,7 @@ class HopSampler:
         kept = sum(one.kept for one in groups)
         worst = max(groups, key=lambda one: one.in_use, default=None)
         far = sum(one.far_waiting for one in tuples.groups)
-        return {
+        told = {
             "groups": len(groups),
             "budget": self._budget,
             "in_use": opened + waiting + kept,
@@ -68,8 +68,10 @@ class HopSampler:
             "accept_side": _accept_side(far),
             "new_ports": 0,
             "distinct_ports": 0,  # known from the rows of connections and dials
-            "ports": group_space(self._ports, tuples.groups),
         }
+        if tuples.tells_ports:
+            told["ports"] = group_space(self._ports, tuples.groups)
+        return told
 
     def _worst(self, group: Counted) -> dict[str, Any]:
         destination = None

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
 from simulator.ports.selection.free_list import NO_PORT_LEFT
@@ -202,6 +203,10 @@ class HopTuples:
     """
 
     def __init__(self, hop: int = 0) -> None:
+    #: Whether each group knows which ports its tuples have.
+    tells_ports: ClassVar[bool] = True
+
+    def __init__(self) -> None:
         self.groups: list[Group] = []
         self._hop = hop
         self._walks: list[tuple[int, int, int, int, int, int, int]] = []

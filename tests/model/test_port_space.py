@@ -61,6 +61,15 @@ def test_samples_that_tell_are_few_even_and_end_with_the_last(count: int) -> Non
     assert len(set(np.diff(found))) <= 1
 
 
+def test_a_nat_that_only_counts_its_places_tells_no_ports(tmp_path: Path) -> None:
+    behind = TEXT.replace(
+        "balancer: {close: client}", "balancer: {driver: none}\nnat: {preset: ananta}"
+    )
+    _, run = modelled(behind, tmp_path)
+    told = {name: "ports" in hop for one in run.samples for name, hop in one["hops"].items()}
+    assert told == {"client-backend": True, "nat-backend": False}
+
+
 @pytest.mark.parametrize("path", ["stretches", "events"])
 def test_ports_agree_with_the_tuples_of_the_same_sample(tmp_path: Path, path: str) -> None:
     more = ["balancer.policy.name=peak-ewma"] if path == "events" else []
