@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Final
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from simulator.kernel.sysctls import KERNEL_TIME_WAIT_NS
@@ -202,11 +201,10 @@ class HopTuples:
         groups: every group that was ever asked for a port.
     """
 
-    def __init__(self, hop: int = 0) -> None:
     #: Whether each group knows which ports its tuples have.
     tells_ports: ClassVar[bool] = True
 
-    def __init__(self) -> None:
+    def __init__(self, hop: int = 0) -> None:
         self.groups: list[Group] = []
         self._hop = hop
         self._walks: list[tuple[int, int, int, int, int, int, int]] = []
