@@ -16,10 +16,11 @@ from rich.text import Text
 from simulator.clock import monotonic_ns
 from simulator.report.bar import occupancy_bar
 from simulator.report.safe_text import safe
+from simulator.report.track import Track, sparkline
 from simulator.units import NS_PER_S, format_count, format_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from simulator.engine import HopNow, Progress
@@ -68,6 +69,8 @@ class LiveDisplay:
         self._heading = ""
         self._titled = False
         self._newest: Progress | None = None
+        self._tracks: dict[str, Track] = {}
+        self._noted: Sequence[HopNow] = ()
 
     def __enter__(self) -> Self:
         """Take the terminal, when there is one."""
@@ -108,6 +111,7 @@ class LiveDisplay:
         self._newest = progress
         if self._quiet:
             return
+        self._note(progress)
         now = self._now_ns()
         heading = f"{progress.state} {progress.phase}"
         pace = DRAW_EVERY_NS if self._live else LINE_EVERY_NS
@@ -123,6 +127,15 @@ class LiveDisplay:
             except OSError:  # the terminal is gone; the run goes on
                 self._quiet = True
 
+    def _note(self, progress: Progress) -> None:
+        """Keep the course of each hop; progress comes more often than samples do."""
+        if progress.hops is self._noted:
+            return
+        self._noted = progress.hops
+        for hop in progress.hops:
+            track = self._tracks.setdefault(hop.name, Track())
+            track.note(progress.elapsed_s, _used(hop), hop.budget)
+
     def _draw(self, progress: Progress) -> None:
         if self._quiet:
             return
@@ -131,7 +144,8 @@ class LiveDisplay:
             if not self._titled:
                 self._titled = True
                 self._console.print(self._title, markup=False, soft_wrap=True)
-            self._console.print(plain_line(progress), markup=False, soft_wrap=True)
+            line = plain_line(progress, self._tracks)
+            self._console.print(line, markup=False, soft_wrap=True)
         else:
             self._live.update(self.picture(progress), refresh=True)
 
@@ -146,7 +160,11 @@ class LiveDisplay:
                 f"{progress.left_s:.1f}s left"
             ),
             _fitted(_rates(progress)),
-            *[line for hop in progress.hops for line in _hop_lines(hop, width)],
+            *[
+                line
+                for hop in progress.hops
+                for line in _hop_lines(hop, self._tracks.get(hop.name), width)
+            ],
             *errors,
         ]
         return Group(*lines)
@@ -165,17 +183,21 @@ def _rates(progress: Progress) -> str:
     )
 
 
-def _hop_counts(hop: HopNow) -> str:
-    used = hop.established + hop.time_wait + hop.other
+def _used(hop: HopNow) -> int:
+    return hop.established + hop.time_wait + hop.other
+
+
+def _hop_counts(hop: HopNow, track: Track | None = None) -> str:
+    outlook = f" · {track.outlook()}" if track is not None else ""
     other = f", {format_count(hop.other)} other" if hop.other else ""
     return (
-        f"{format_count(used)} of {format_count(hop.budget)} tuples "
+        f"{format_count(_used(hop))} of {format_count(hop.budget)} tuples "
         f"({format_count(hop.established)} established, "
-        f"{format_count(hop.time_wait)} TIME_WAIT{other})"
+        f"{format_count(hop.time_wait)} TIME_WAIT{other}){outlook}"
     )
 
 
-def _hop_lines(hop: HopNow, width: int) -> list[Text]:
+def _hop_lines(hop: HopNow, track: Track | None, width: int) -> list[Text]:
     cells = max(_BAR_LEAST, min(_BAR_MOST, width - 22))
     bar = occupancy_bar(
         budget=hop.budget,
@@ -185,7 +207,12 @@ def _hop_lines(hop: HopNow, width: int) -> list[Text]:
         width=cells,
     )
     first = Text(no_wrap=True, overflow="ellipsis").append(f"{safe(hop.name, 18):<18} [")
-    return [first.append_text(bar).append("]"), _fitted(f"{'':<18}  {_hop_counts(hop)}")]
+    lines = [first.append_text(bar).append("]")]
+    if track is not None:
+        course = sparkline(track.shares(cells))
+        lines.append(_fitted(f"{'in use so far':>18}  {course}", "dim"))
+    lines.append(_fitted(f"{'':<18}  {_hop_counts(hop, track)}"))
+    return lines
 
 
 def error_lines(progress: Progress) -> list[str]:
@@ -198,14 +225,22 @@ def error_lines(progress: Progress) -> list[str]:
     return lines
 
 
-def plain_line(progress: Progress) -> str:
-    """The same on one line, for logs and pipes."""
+def plain_line(progress: Progress, tracks: Mapping[str, Track] | None = None) -> str:
+    """The same on one line, for logs and pipes.
+
+    Args:
+        progress: of this moment.
+        tracks: by hop, for what is left and when it will be gone.
+    """
+    courses = tracks or {}
     parts = [
         (
             f"{progress.elapsed_s:6.1f}s {progress.state} {safe(progress.phase, 64)}: "
             f"{_rates(progress)}"
         )
     ]
-    parts += [f"{safe(hop.name, 32)} {_hop_counts(hop)}" for hop in progress.hops]
+    parts += [
+        f"{safe(hop.name, 32)} {_hop_counts(hop, courses.get(hop.name))}" for hop in progress.hops
+    ]
     parts += [" ".join(line.split()) for line in error_lines(progress)]
     return "; ".join(parts)

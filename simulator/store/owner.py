@@ -7,6 +7,7 @@ names one process for good.
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,3 +59,32 @@ def is_alive(owner: Mapping[str, Any]) -> bool:
     if not isinstance(pid, int) or not isinstance(ticks, int) or pid <= 0:
         return False
     return owner.get("boot_id") == _boot_id() and _start_ticks(pid) == ticks
+
+
+def writes_below(pid: int, folder: Path) -> bool:
+    """Whether a process has a file of a folder open for writing."""
+    real = folder.resolve()
+    try:
+        links = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+    for link in links:
+        try:
+            if not link.readlink().is_relative_to(real):
+                continue
+            flags = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text(encoding="ascii")
+        except OSError:  # closed meanwhile
+            continue
+        # Source: proc_pid_fdinfo(5); the second line is "flags:" and what open() got, in octal.
+        if int(flags.split()[3], 8) & os.O_ACCMODE != os.O_RDONLY:
+            return True
+    return False
+
+
+def interrupt(watched: int) -> None:
+    """Send SIGINT to the process of a pidfd.
+
+    Raises:
+        OSError: it is gone, or somebody else's.
+    """
+    signal.pidfd_send_signal(watched, signal.SIGINT)

@@ -193,6 +193,15 @@ def column_map(folder: Path) -> dict[str, Column]:
     }
 
 
+def due_column(folder: Path) -> Column:
+    """Where the moments lie at which the connections of a run are due.
+
+    Raises:
+        ResultsIncomplete: the column is missing or damaged.
+    """
+    return _column(folder / PLAN / "due_ns.npy", PLAN_COLUMNS["due_ns"])
+
+
 def _load_columns(folder: Path, dtypes: Mapping[str, str], rows: int | None) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for name, dtype in dtypes.items():

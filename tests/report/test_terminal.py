@@ -81,6 +81,36 @@ def test_the_bar_has_colours_where_there_are_any() -> None:
     assert "\x1b[30;42mE" in written(console)
 
 
+def filling(display: LiveDisplay, clock: Clock) -> None:
+    """Show four seconds in which a hop's tuples are used up by 200 a second."""
+    for at in range(41):
+        hop = HopNow(
+            name="balancer-backend", budget=1000, established=0, time_wait=20 * at, other=0
+        )
+        for _ in range(2):  # progress is shown more often than there are samples
+            display.show(progress(elapsed_s=at / 10, hops=(hop,)))
+        clock.now_ns += DRAW_EVERY_NS
+
+
+def test_the_course_of_a_hop_and_its_outlook_are_shown() -> None:
+    clock, console = Clock(), screen()
+    with LiveDisplay(title="x", console=console, now_ns=clock) as display:
+        filling(display, clock)
+    *_, picture = written(console).split("balancer-backend   [")
+    _, course, counts, *_ = picture.splitlines()
+    assert course.startswith("     in use so far    ▁▁")
+    assert course.rstrip().endswith("▆▇▇▇▇")
+    assert "800 TIME_WAIT) · 200 left, wall in 1s" in counts
+
+
+def test_a_plain_line_has_the_outlook_and_no_picture() -> None:
+    clock, console = Clock(), screen(terminal=False)
+    with LiveDisplay(title="x", console=console, now_ns=clock) as display:
+        filling(display, clock)
+    assert "800 TIME_WAIT) · 200 left, wall in 1s" in written(console)
+    assert "▁" not in written(console)
+
+
 def test_no_more_than_four_pictures_a_second_are_drawn() -> None:
     clock, console = Clock(), screen()
     drawn = 0
