@@ -91,6 +91,9 @@ class StopRequests:
     help="Output form; markdown is a table of variants.",
 )
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option(
+    "--live", is_flag=True, help="Serve a page of the run on this host; its link goes to stderr."
+)
 @engine_option
 @loop_option
 def command(  # noqa: PLR0913 - one argument for each option
@@ -104,6 +107,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     vary_seed: bool,
     output: str,
     quiet: bool,
+    live: bool,
     engine: str | None,
     loop: str,
 ) -> None:
@@ -133,9 +137,14 @@ def command(  # noqa: PLR0913 - one argument for each option
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
         chosen = engine or engine_for(asked)
+        if live and chosen == "model":
+            raise UsageError("--live shows a run while it goes on; the model's is over at once")
         if chosen != "model":
             compile_first((one.scenario for one in asked), quiet=quiet)
-        answers = run_on(loop, series, stop, results, engine=chosen, quiet=quiet)
+        with _page(live=live) as followed:
+            answers = run_on(
+                loop, series, stop, results, engine=chosen, quiet=quiet, followed=followed
+            )
     except RunFailed as failure:
         if stop.level() < 2:
             raise
@@ -168,14 +177,39 @@ def engine_for(asked: Sequence[Question]) -> str:
     return "kernel"
 
 
+@contextmanager
+def _page(*, live: bool) -> Iterator[Callable[[Engine], Engine]]:
+    """The live page for the length of a block, if it is wanted: how an engine comes to be shown."""
+    if not live:
+        yield as_it_is
+        return
+    from simulator.cli.live_page import FollowedEngine, page_beside
+
+    with page_beside() as (link, tell):
+        click.echo(f"Live: {link}", err=True)
+        yield lambda engine: FollowedEngine(engine, tell)
+
+
+def as_it_is(engine: Engine) -> Engine:
+    """An engine that nobody follows."""
+    return engine
+
+
 def run_on(
-    loop: str, series: list[Turn], stop: StopRequests, results: Path, *, engine: str, quiet: bool
+    loop: str,
+    series: list[Turn],
+    stop: StopRequests,
+    results: Path,
+    *,
+    engine: str,
+    quiet: bool,
+    followed: Callable[[Engine], Engine] = as_it_is,
 ) -> list[Answer]:
     """Run everything on an event loop of the kind that the crew is given too."""
     from simulator.live.role import new_loop
 
     with asyncio.Runner(loop_factory=lambda: new_loop(loop)) as runner:
-        chosen = _new_engine(engine, loop)
+        chosen = followed(_new_engine(engine, loop))
         return runner.run(_run_all(series, stop, results, quiet=quiet, engine=chosen))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.cli.options import results_option
+from simulator.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     default="text",
     help="Output form; csv is the run over time, ten lines a second.",
 )
-def command(run: str, results: Path, output: str) -> None:
-    """Print the summary of a stored run.
+@click.option("--live", is_flag=True, help="Serve a page of a run under way, until it ends.")
+def command(run: str, results: Path, output: str, *, live: bool) -> None:
+    """Print the summary of a stored run, or serve the page of one that is under way.
 
     RUN is `latest` (the default), a run's id, a scenario's name (its newest run) or the path of
     a run's folder.
@@ -35,6 +38,14 @@ def command(run: str, results: Path, output: str) -> None:
     from simulator.store.read import entry, resolve
 
     folder = resolve(results, run)
+    if live:
+        from simulator.cli.live_page import show_run, yield_to_others
+
+        if output != "text":
+            raise UsageError("--live serves a page; --output is for a summary that is printed")
+        yield_to_others()
+        asyncio.run(show_run(folder))
+        return
     if output == "csv":
         click.echo(_series(folder), nl=False)
         return

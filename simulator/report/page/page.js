@@ -71,6 +71,7 @@
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (!root.dataset.theme) show(""); });
 
+  window.portchurn = { themed, nameCells }; // for the live page, which draws its charts again and again
   const frames = document.querySelectorAll("figure.chart");
   if (typeof Plotly === "undefined") return;
   const watcher = new IntersectionObserver((seen) => {
