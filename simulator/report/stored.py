@@ -48,13 +48,15 @@ def summary_of(folder: Path) -> dict[str, Any]:
     Raises:
         ResultsIncomplete: the records are damaged.
     """
-    return read_summary(folder) or _worked_out(load_run(folder))
+    return read_summary(folder) or _worked_out(load_run(folder), entry(folder).status)
 
 
-def _worked_out(run: Run) -> dict[str, Any]:
-    from simulator.measure.summary import summarize  # most runs have a summary of their own
+def _worked_out(run: Run, status: str) -> dict[str, Any]:
+    # Most runs have a summary of their own, and then nothing has to be measured.
+    from simulator.measure.so_far import summarize_so_far
+    from simulator.measure.summary import summarize
 
-    return summarize(run)
+    return summarize_so_far(run) if status == "running" else summarize(run)
 
 
 def stored(folder: Path) -> Stored:
@@ -73,9 +75,10 @@ def stored(folder: Path) -> Stored:
 
 def _alone(folder: Path) -> Stored:
     run = load_run(folder)
+    status = entry(folder).status
     return Stored(
         folder=folder,
-        status=entry(folder).status,
+        status=status,
         run=run,
-        summary=read_summary(folder) or _worked_out(run),
+        summary=read_summary(folder) or _worked_out(run, status),
     )

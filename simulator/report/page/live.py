@@ -6,8 +6,10 @@ nothing. Charts, verdict and trust box are those of the report, made from the sa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.measure.so_far import series_so_far
 from simulator.report.charts.figure import figure
 from simulator.report.charts.story import tell
 from simulator.report.page.document import library, own
@@ -38,6 +40,8 @@ def files() -> dict[str, tuple[str, bytes]]:
 def picture(found: Stored) -> dict[str, Any]:
     """Verdict so far and all charts, as plain JSON values; markup is made by `page` alone."""
     story = tell(found.run, found.summary)
+    if found.status == "running":
+        story = replace(story, series=series_so_far(story.series, found.run))
     manifest = found.run.manifest
     return {
         "is": "picture",
