@@ -34,6 +34,8 @@ HOST_SYSCTLS = ("ip_local_port_range", "tcp_tw_reuse", "tcp_tw_reuse_delay")
 #: How long the kernel may take to finish the end of a killed namespace.
 SETTLE_S = 5.0
 TEST_VARIABLE = "PORTCHURN_TEST"
+#: A browser stays for all tests of a file, and keeps processes in store for pages to come.
+BROWSER = frozenset({"chromium", "node-MainThread", "node"})
 
 
 def pytest_asyncio_loop_factories(
@@ -92,7 +94,8 @@ def _processes(tag: str) -> frozenset[str]:
     names = set()
     for process in found.values():
         try:
-            names.add(f"{process.pid} {process.name()} ({process.status()})")
+            if process.name() not in BROWSER:
+                names.add(f"{process.pid} {process.name()} ({process.status()})")
         except psutil.NoSuchProcess:
             continue
     return frozenset(names)

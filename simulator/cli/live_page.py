@@ -1,7 +1,7 @@
 """The live page's process: follows runs by their folders, and serves what it sees to viewers.
 
-It is a process of its own that only gets time when nobody else wants it, stands outside the run's
-namespaces, and reads nothing while nobody looks. `portchurn run --live` starts it and tells it each
+It is a process of its own at the lowest priority, stands outside the run's namespaces, and reads
+nothing while nobody looks. `portchurn run --live` starts it and tells it each
 run's folder by a pipe, whose end is also its own, so that it never outlives the command, however
 that ends. `portchurn show --live` follows one run in the foreground.
 """
@@ -41,11 +41,16 @@ _END_WITHIN_S: Final = 5.0
 
 
 def yield_to_others() -> None:
-    """Take time only when no other process wants it."""
+    """Take a hundredth of a core where others want it all, and never push anybody aside.
+
+    SCHED_BATCH does not preempt when it wakes. SCHED_IDLE would take even less, and a run that
+    keeps every core busy, which is what people look at, would never see its page loaded.
+    Source: sched(7).
+    """
     with suppress(OSError):
         os.nice(19)
     with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class LivePage:
@@ -252,7 +257,7 @@ def page_beside() -> Iterator[tuple[str, Callable[[Path], None]]]:
 
     def tell(folder: Path) -> None:
         # Who cannot be told shows nothing; the run goes on.
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             told.write(json.dumps(str(folder.resolve())).encode() + b"\n")
             told.flush()
 

@@ -135,7 +135,6 @@ class PageServer:
         self._most = min(_MOST_CONNECTIONS, _raise_descriptors() - _SPARE)
         listener = socket.socket()
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
             listener.bind((ADDRESS, port))
             picked = listener.getsockname()[1]
             self._hosts = frozenset({f"{ADDRESS}:{picked}", f"localhost:{picked}"})
@@ -218,6 +217,7 @@ class PageServer:
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         try:
             await stream.prepare(request)
+            _bound_memory(request)
             async for piece in viewer:
                 async with asyncio.timeout(WRITE_WITHIN_S):
                     await stream.write(b"data: " + piece + b"\n\n")
@@ -242,6 +242,13 @@ class _TurnedAway(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """End it."""
         transport.close()
+
+
+def _bound_memory(request: web.Request) -> None:
+    """Let the kernel keep little for a viewer; a file of the page may fill its buffer at once."""
+    connection = request.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 
 def _comes_from_elsewhere(request: web.Request, hosts: frozenset[str]) -> bool:

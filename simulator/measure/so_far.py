@@ -59,6 +59,7 @@ def summarize_so_far(run: Run) -> dict[str, Any]:
     """
     summary = summarize(so_far(run))
     summary["doubts"] = [one for one in summary["doubts"] if one["code"] not in _OF_STOPPING]
+    summary["thresholds"] = []  # of the whole run, so judged at its end
     return summary
 
 
