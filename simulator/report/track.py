@@ -80,9 +80,14 @@ class Track:
         """Seconds to the wall at this pace: 0 = there; infinite = no trend toward it."""
         if not self.budget:
             return inf
-        times, used = [t for t, _ in self._recent], [n for _, n in self._recent]
-        found = wall_by_trend_s(times, used, self.budget)
+        # A rise that TIME_WAIT has bent flat meanwhile is one over the whole time only.
+        found = max(
+            self._wall_s(self._recent), self._wall_s(self._recent[len(self._recent) // 2 :])
+        )
         return found if found <= _REACH * _WINDOW_S else inf
+
+    def _wall_s(self, seen: Sequence[tuple[float, float]]) -> float:
+        return wall_by_trend_s([t for t, _ in seen], [n for _, n in seen], self.budget)
 
     def outlook(self) -> str:
         """What is left and when it will be gone, in words."""

@@ -58,6 +58,13 @@ def test_what_is_left_and_when_it_will_be_gone(per_s: int, words: str | None) ->
     assert track.outlook() == (words or f"{track.left:,} left")
 
 
+def test_a_rise_that_has_gone_flat_is_no_trend() -> None:
+    track = Track()
+    for at in range(30):
+        track.note(at / 10, min(300, 60 * at), BUDGET)
+    assert track.outlook() == "700 left"
+
+
 def test_at_the_wall_it_says_so() -> None:
     track = rising(100, 10.1)
     assert (track.left, track.wall_s) == (0, 0.0)
