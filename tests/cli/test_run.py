@@ -65,6 +65,7 @@ def test_help_names_the_exit_codes_and_every_option() -> None:
         "--variant",
         "--output",
         "--quiet",
+        "--live",
         "--loop",
         "--engine",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from simulator.live.page_server import PageFile, PageServer
 from simulator.live.viewers import Viewers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 TOKEN = "a-token-of-the-run"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
@@ -200,9 +201,19 @@ async def test_one_who_never_reads_is_cut_off_and_another_hears_everything() -> 
         deaf.close()
 
 
-async def test_hundreds_of_connections_that_say_nothing_keep_nobody_out() -> None:
+@pytest.fixture
+def _many_descriptors() -> Iterator[None]:
+    """Room for both ends of a thousand connections in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4000)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("_many_descriptors")
+async def test_a_thousand_connections_that_say_nothing_keep_nobody_out() -> None:
     async with served() as (made, session):
-        idle = [await asyncio.open_connection("127.0.0.1", made.port) for _ in range(500)]
+        idle = [await asyncio.open_connection("127.0.0.1", made.port) for _ in range(1000)]
         try:
             async with session.get(made.url + "events", headers=SHOWN) as answer:
                 assert answer.status == 200

@@ -70,6 +70,7 @@ def test_a_run_is_seen_in_a_browser_and_stopped_there(browser: Chromium, tmp_pat
             # Dark, narrow, and for those who do not see it.
             page.evaluate("scrollTo(0, 0)")
             visit.shoot("live-light", full=False)
+            assert visit.grave_violations() == []
             ground = "getComputedStyle(document.body).backgroundColor"
             light = page.evaluate(ground)
             page.emulate_media(color_scheme="dark")
