@@ -1,6 +1,6 @@
 """The live page's process: follows runs by their folders, and serves what it sees to viewers.
 
-It is a process of its own at the lowest priority, stands outside the run's namespaces, and reads
+It is a process of its own at low priority, stands outside the run's namespaces, and reads
 nothing while nobody looks. `portchurn run --live` starts it and tells it each
 run's folder by a pipe, whose end is also its own, so that it never outlives the command, however
 that ends. `portchurn show --live` follows one run in the foreground.
@@ -37,18 +37,20 @@ LOOK_EVERY_S: Final = 0.25
 #: Charts come so often at most, and take one part in so many of a core that nobody else wants.
 DRAW_EVERY_S: Final = 1.0
 _DRAW_SHARE: Final = 8
-_END_WITHIN_S: Final = 5.0
+_NICE: Final = 10
+#: The last news may take a while where others keep all cores busy; it is no wait otherwise.
+_END_WITHIN_S: Final = 20.0
 
 
 def yield_to_others() -> None:
-    """Take a hundredth of a core where others want it all, and never push anybody aside.
+    """Take a tenth of what anybody else gets where all want the same core, and push nobody aside.
 
-    SCHED_BATCH does not preempt when it wakes. SCHED_IDLE would take even less, and a run that
-    keeps every core busy, which is what people look at, would never see its page loaded.
+    SCHED_BATCH does not preempt when it wakes. SCHED_IDLE or nice 19 would take even less, and a
+    run that keeps every core busy, which is what people look at, would never see its page loaded.
     Source: sched(7).
     """
     with suppress(OSError):
-        os.nice(19)
+        os.nice(_NICE)
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
@@ -209,12 +211,12 @@ async def _follow_quietly(page: LivePage, line: bytes, over: asyncio.Event) -> N
 
 def main() -> None:
     """Serve until stdin ends; the link is the one line on stdout."""
-    yield_to_others()
     for number in (signal.SIGINT, signal.SIGHUP):  # meant for the run, which closes our stdin
         signal.signal(number, signal.SIG_IGN)
     page = LivePage()
 
     def say(link: str) -> None:
+        yield_to_others()  # not before: the run waits for the link, and begins when it has it
         sys.stdout.write(f"{link}\n")
         sys.stdout.flush()
 

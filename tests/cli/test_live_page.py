@@ -88,7 +88,7 @@ def test_a_run_under_way_is_shown_from_its_folder_alone(tmp_path: Path) -> None:
             assert link.stop().startswith("Stopping")
             *_, last = news
             assert last["is"] == "end"
-            assert shown.wait(20) == 0
+            assert shown.wait(60) == 0
         assert running.finish().code == 130
 
 
@@ -100,7 +100,7 @@ def test_the_page_does_not_outlive_a_run_that_is_killed(tmp_path: Path) -> None:
         children = psutil.Process(running.process.pid).children(recursive=True)
         (page,) = [one.pid for one in children if "simulator.cli.live_page" in one.cmdline()]
         running.process.kill()
-        assert wait_gone({"page": page}) == []
+        assert wait_gone({"page": page}, within_s=30.0) == []
 
 
 def test_a_page_that_nobody_looks_at_ends_at_once(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ async def _watch(link_port: int, headers: dict[str, str]) -> list[bytes]:
             async with session.get(f"http://127.0.0.1:{link_port}/events") as answer:
                 return (await answer.read()).rsplit(b"data: ", 1)[-1]
 
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             viewers = [group.create_task(hear()) for _ in range(VIEWERS)]
     deaf.close()
     return [one.result() for one in viewers]
@@ -147,12 +147,12 @@ async def _watch(link_port: int, headers: dict[str, str]) -> list[bytes]:
 def test_fifty_viewers_and_one_who_reads_nothing_leave_the_measurement_as_it_is(
     tmp_path: Path,
 ) -> None:
-    with run(tmp_path, "--live", "--quiet", length="2s") as running:
+    with run(tmp_path, "--live", "--quiet", length="1s") as running:
         link = link_of(running)
         heard = asyncio.run(_watch(link.port, link.headers))
         assert running.finish().code == 0
         summary = json.loads((running.folder / "summary.json").read_text())
     assert [json.loads(one) for one in heard] == [[{"is": "end"}]] * VIEWERS
     assert summary["valid"]
-    assert summary["attempts"]["ok"] == summary["attempts"]["planned"] == 440
+    assert summary["attempts"]["ok"] == summary["attempts"]["planned"] == 240
     assert summary["verdict"]["code"] == "ok"

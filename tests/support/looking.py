@@ -29,7 +29,7 @@ class Link:
 
     def news(self) -> Iterator[dict[str, Any]]:
         """Every message, until the page says that it is over."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request("GET", "/events", headers=self.headers)
             answer = connection.getresponse()
             assert answer.status == 200, answer.read()
@@ -39,7 +39,7 @@ class Link:
 
     def stop(self) -> str:
         """Press the button; what the page answers."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request("POST", "/stop", headers=self.headers)
             return connection.getresponse().read().decode()
 
