@@ -107,8 +107,10 @@ class PageServer:
         self._hosts: frozenset[str] = frozenset()
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
-        #: Connections that have not shown the token yet, and when they are ended for it.
-        self._strangers: dict[asyncio.BaseProtocol, asyncio.TimerHandle] = {}
+        #: Connections that have shown the token, and since when others have been known not to.
+        self._known: set[asyncio.BaseProtocol] = set()
+        self._strangers: dict[web.RequestHandler, float] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
         self._most = _MOST_CONNECTIONS
 
     async def start(self, port: int = 0) -> str:
@@ -144,32 +146,39 @@ class PageServer:
             listener.close()
             await self.close()
             raise Refused(f"Cannot listen on {ADDRESS}:{port}: {error.strerror}.") from error
+        self._sweep()
         return f"http://{ADDRESS}:{picked}/#{self._token.decode()}"
 
     async def close(self) -> None:
         """Stop listening, let viewers hear what they were told, and end all connections."""
         self._viewers.end()
-        for patience in self._strangers.values():
-            patience.cancel()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
     def _accept(self) -> asyncio.BaseProtocol:
-        """A new connection, ended soon unless it shows the token; too many are ended at once."""
+        """A new connection; one too many is ended at once."""
         assert self._runner is not None
         assert self._runner.server is not None
         if len(self._runner.server.connections) >= self._most:
             return _TurnedAway()
-        protocol = self._runner.server()
-        loop = asyncio.get_running_loop()
-        self._strangers[protocol] = loop.call_later(SHOW_WITHIN_S, self._end_stranger, protocol)
-        return protocol
+        return self._runner.server()
 
-    def _end_stranger(self, protocol: web.RequestHandler) -> None:
-        del self._strangers[protocol]
-        protocol.force_close()
+    def _sweep(self) -> None:
+        """End connections that have had their time and not shown the token, again and again."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        loop = asyncio.get_running_loop()
+        now, there = loop.time(), set(self._runner.server.connections)
+        self._known &= there
+        self._strangers = {one: self._strangers.get(one, now) for one in there - self._known}
+        for one, since in self._strangers.items():
+            if now - since >= SHOW_WITHIN_S:
+                one.force_close()
+        self._sweeper = loop.call_later(SHOW_WITHIN_S / 4, self._sweep)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -195,9 +204,7 @@ class PageServer:
                 text="The link that was printed has a token; this request has none, or another.\n",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        patience = self._strangers.pop(request.protocol, None)
-        if patience is not None:
-            patience.cancel()
+        self._known.add(request.protocol)
         return None
 
     async def _file(self, request: web.Request) -> web.Response:
