@@ -136,7 +136,11 @@
   // no script but the files of this page.
   const fill = (id, markup) => {
     const place = byId(id);
-    if (place.markup !== markup) { place.markup = markup; place.innerHTML = markup; }
+    if (place.markup === markup) return;
+    place.markup = markup;
+    place.innerHTML = markup;
+    // Read out every second, a verdict so far would let nobody hear anything else.
+    for (const said of place.querySelectorAll("[role=status]")) said.removeAttribute("role");
   };
   const picture = (told) => {
     byId("under").textContent = told.under;
