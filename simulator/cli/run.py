@@ -137,11 +137,9 @@ def command(  # noqa: PLR0913 - one argument for each option
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
         chosen = engine or engine_for(asked)
-        if live and chosen == "model":
-            raise UsageError("--live shows a run while it goes on; the model's is over at once")
         if chosen != "model":
             compile_first((one.scenario for one in asked), quiet=quiet)
-        with _page(live=live) as followed:
+        with _page(chosen, live=live) as followed:
             answers = run_on(
                 loop, series, stop, results, engine=chosen, quiet=quiet, followed=followed
             )
@@ -178,11 +176,13 @@ def engine_for(asked: Sequence[Question]) -> str:
 
 
 @contextmanager
-def _page(*, live: bool) -> Iterator[Callable[[Engine], Engine]]:
+def _page(engine: str, *, live: bool) -> Iterator[Callable[[Engine], Engine]]:
     """The live page for the length of a block, if it is wanted: how an engine comes to be shown."""
     if not live:
         yield as_it_is
         return
+    if engine == "model":
+        raise UsageError("--live shows a run while it goes on; the model's is over at once")
     from simulator.cli.live_page import FollowedEngine, page_beside
 
     with page_beside() as (link, tell):
