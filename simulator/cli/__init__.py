@@ -27,7 +27,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "Run a scenario on the real kernel and print the verdict."),
     "serve": ("serve", "Serve backends and balancer without traffic, for your own client."),
     "validate": ("validate", "Check scenario files; every error at once."),
-    "compare": ("compare", "Run on the kernel and in the model, and print the errors."),
+    "compare": ("compare", "Hold stored runs against each other, or the model against the kernel."),
     "explain": ("explain", "Say what a run would create, need and hit, before anything runs."),
     "port": ("port", "Explain a port: what it is, who may use it, who holds it here."),
     "watch": ("watch", "Show the tuple budgets left on this host, live; only reads."),

@@ -1,4 +1,7 @@
-"""`portchurn compare`: a scenario on the kernel and in the model, and the error of each series."""
+"""`portchurn compare`: stored runs against each other, or a scenario on kernel and model.
+
+What is asked is told by what is named: scenario files, or runs.
+"""
 
 from __future__ import annotations
 
@@ -21,34 +24,78 @@ if TYPE_CHECKING:
 
 #: The least that `sampling.every` may be.
 _EVERY_NS: Final = 10_000_000
+#: Endings of scenario files, so that one that does not exist is not taken for a run's name.
+_SCENARIOS: Final = (".yaml", ".yml")
 
 
 @click.command(name="compare")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("names", metavar="RUN... | FILE...", nargs=-1, required=True)
 @overrides_option
 @seed_option
 @runs_option
 @click.option("--variant", help="Compare only this variant.")
+@click.option("--force", is_flag=True, help="Compare runs also where that means little.")
+@click.option(
+    "--fail-if",
+    "fail_if",
+    multiple=True,
+    metavar="CHANGE",
+    help="Exit code 4 on such a change against the first run: 'connect.p99 > +10%'; repeatable.",
+)
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "markdown"]),
     default="text",
     show_default=True,
-    help="Output form; markdown is a calibration card.",
+    help="Output form; markdown is a calibration card, or a table for an issue.",
 )
 def command(
     *,
+    names: tuple[str, ...],
+    overrides: tuple[str, ...],
+    seed: int | None,
+    results: Path,
+    variant: str | None,
+    force: bool,
+    fail_if: tuple[str, ...],
+    output: str,
+) -> None:
+    """Hold stored runs against the first of them, or the model against the kernel.
+
+    RUN is what `show` knows (a run's id, its folder, a scenario's newest run), or a folder with the
+    runs of a series (`run FILE --repeat 5`). What differs besides the numbers comes first, then
+    ratios with their intervals. Runs that answer different questions are refused unless --force is
+    given: exit code 5 for one that is not valid, 6 for one that is not complete, 2 for the rest.
+
+    FILE is run on the kernel and in the model, by one plan, and the error of each series is told.
+    Exit code 4 when an error is above its target.
+    """
+    files = [name for name in names if Path(name).is_file() or name.endswith(_SCENARIOS)]
+    if files and len(files) < len(names):
+        raise UsageError("scenario files and runs do not go together; name the one or the other")
+    if files:
+        if force or fail_if:
+            raise UsageError("--force and --fail-if are for stored runs, not for scenario files")
+        paths = tuple(map(Path, files))
+        sys.exit(_compare_engines(paths, overrides, seed, results, variant, output))
+    if overrides or seed is not None:
+        raise UsageError("--set and --seed are for scenario files; stored runs are as they were")
+    from simulator.cli.compare_runs import compare_runs
+
+    sys.exit(
+        compare_runs(names, results, variant=variant, force=force, fail_if=fail_if, output=output)
+    )
+
+
+def _compare_engines(
     files: tuple[Path, ...],
     overrides: tuple[str, ...],
     seed: int | None,
     results: Path,
     variant: str | None,
     output: str,
-) -> None:
-    """Run scenarios on the kernel and in the model, and print the error of each series.
-
-    Both run the same plan. Exit code 4 when an error is above its target.
-    """
+) -> int:
+    """Run scenarios on both engines and print the errors; the exit code."""
     from simulator.experiment import questions
     from simulator.report.agreement_text import agreement_markdown, agreement_text
     from simulator.scenario.load import load_file
@@ -69,7 +116,7 @@ def command(
         told: dict[str, Any] = {title: [one.as_dict() for one in rows] for title, rows in found}
         click.echo(json.dumps(told, indent=1))
     missed = any(not one.holds for _, rows in found for one in rows)
-    sys.exit(EXIT_THRESHOLD if missed else EXIT_OK)
+    return EXIT_THRESHOLD if missed else EXIT_OK
 
 
 def _compare(question: Question, results: Path) -> list[Agreement]:

@@ -44,8 +44,8 @@ def _resampled(size: int, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[
     return rng.integers(0, size, size=(RESAMPLES, size))
 
 
-def _middle(values: Floats) -> Interval:
-    """The middle 95 % of bootstrap results, those that are no numbers left out."""
+def middle(values: Floats) -> Interval:
+    """The middle 95 % of bootstrap results, shape (resamples,)."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(float(low), float(high))
@@ -64,7 +64,7 @@ def bootstrap_median(values: Sequence[float], rng: np.random.Generator) -> Inter
     if len(values) < FEWEST_RUNS:
         return None
     told = np.asarray(values, dtype=np.float64)
-    return _middle(np.median(told[_resampled(len(told), rng)], axis=1))
+    return middle(np.median(told[_resampled(len(told), rng)], axis=1))
 
 
 def bootstrap_ratio(
@@ -92,7 +92,7 @@ def bootstrap_ratio(
     below = np.median(np.asarray(under, dtype=np.float64)[chosen], axis=1)
     if not below.all():
         return None
-    return _middle(above / below)
+    return middle(above / below)
 
 
 def wilson(hits: int, tries: int) -> Interval:

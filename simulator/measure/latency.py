@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Times = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def times_ns(run: Run) -> dict[str, Times]:
-    """The samples of each kind of latency, int64 ns, each of its own length.
+def timed_rows(run: Run) -> dict[str, tuple[Times, Times]]:
+    """The rows that have each kind of latency, and how long they took: indexes, int64 ns.
 
     connect has every row that connected, lag every row that was sent; response and service only
     rows that ended OK, up to the last answer or, without requests, to the close.
@@ -32,17 +32,22 @@ def times_ns(run: Run) -> dict[str, Times]:
     rows, due = run.connections, due_ns(run)
     sent = rows["sent_ns"]
     chosen = measured_rows(run) & (sent >= 0)
-    connected = chosen & (rows["connected_ns"] >= 0)
-    ok = chosen & (rows["outcome"] == Outcome.OK)
+    connected = np.flatnonzero(chosen & (rows["connected_ns"] >= 0))
     end = np.where(run.plan["requests"] > 0, rows["answered_ns"], rows["closed_ns"])
-    ok &= end >= 0
+    ok = np.flatnonzero(chosen & (rows["outcome"] == Outcome.OK) & (end >= 0))
+    all_sent = np.flatnonzero(chosen)
     return {
-        "connect": rows["connected_ns"][connected] - sent[connected],
-        "response": end[ok] - due[ok],
-        "service": end[ok] - sent[ok],
+        "connect": (connected, rows["connected_ns"][connected] - sent[connected]),
+        "response": (ok, end[ok] - due[ok]),
+        "service": (ok, end[ok] - sent[ok]),
         # A timer may fire a few microseconds early; that is no lag.
-        "lag": np.maximum(sent[chosen] - due[chosen], 0),
+        "lag": (all_sent, np.maximum(sent[all_sent] - due[all_sent], 0)),
     }
+
+
+def times_ns(run: Run) -> dict[str, Times]:
+    """The samples of each kind of latency, int64 ns, each of its own length."""
+    return {kind: values for kind, (_, values) in timed_rows(run).items()}
 
 
 def latency_table(run: Run) -> dict[str, dict[str, int | None]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Tick = Mapping[str, Any]
 #: The counter that says how many connections a role served.
-_SERVED: Final = {
+SERVED: Final = {
     "client": "sent",
     "sidecar": "accepted",
     "balancer": "accepted",
@@ -36,16 +36,17 @@ def ticks_by_process(run: Run, role: str) -> list[list[Tick]]:
     return list(found.values())
 
 
-def _cpu_ns(tick: Tick) -> int:
+def cpu_ns(tick: Tick) -> int:
+    """What a process had used of the CPU, in its own code and the kernel's, by one of its ticks."""
     return int(tick.get("user_ns", 0)) + int(tick.get("system_ns", 0))
 
 
 def cpu_us_per_connection(run: Run, role: str) -> float | None:
     """CPU of a role for one connection in microseconds; None with fewer than 100."""
-    counter = _SERVED[role]
+    counter = SERVED[role]
     cpu = served = 0
     for ticks in ticks_by_process(run, role):
-        cpu += _cpu_ns(ticks[-1]) - _cpu_ns(ticks[0])
+        cpu += cpu_ns(ticks[-1]) - cpu_ns(ticks[0])
         served += int(ticks[-1].get(counter, 0)) - int(ticks[0].get(counter, 0))
     return cpu / served / 1000 if served >= _FEWEST else None
 
@@ -61,7 +62,7 @@ def busiest_share(run: Run, role: str) -> float | None:
         inside = [tick for tick in ticks if begin <= tick["t_ns"] <= end]
         elapsed = inside[-1]["t_ns"] - inside[0]["t_ns"] if len(inside) > 1 else 0
         if elapsed > 0:
-            shares.append((_cpu_ns(inside[-1]) - _cpu_ns(inside[0])) / elapsed)
+            shares.append((cpu_ns(inside[-1]) - cpu_ns(inside[0])) / elapsed)
     return max(shares, default=None)
 
 
@@ -118,7 +119,7 @@ def kernel_counters(run: Run) -> dict[str, int]:
 
 def _roles(run: Run) -> list[str]:
     """The roles that serve connections; a sidecar only where the scenario has one."""
-    return [role for role in _SERVED if role != "sidecar" or run.scenario.sidecar is not None]
+    return [role for role in SERVED if role != "sidecar" or run.scenario.sidecar is not None]
 
 
 def cpu_table(run: Run) -> dict[str, float | None]:

@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.text import Text
 
 from simulator.report.loop_text import NOT_COMPARED, loop_kind, loop_words
+from simulator.report.metric_form import form_of, interval_text, times
 from simulator.report.safe_text import DASH, safe
 from simulator.report.summary_text import heading, number, part, render, rows
-from simulator.units import format_count, format_ns, format_rate
+from simulator.units import format_count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
 Repeats = Mapping[str, Any]
-
-
-def _form(metric: str) -> Callable[[float], str]:
-    if metric.startswith("rate."):
-        return format_rate
-    if metric.startswith(("connect.", "response.", "service.", "lag.")):
-        return format_ns
-    return format_count
 
 
 def repeats_text(repeats: Repeats, *, width: int = 100, color: bool = False) -> str:
@@ -81,10 +74,8 @@ def _has_interval(variant: Mapping[str, Any]) -> bool:
 
 
 def _range(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
-    ends = row.get("interval")
-    if not isinstance(ends, Sequence) or len(ends) != 2:
-        return ""
-    return f" ({number(ends[0], form)}..{number(ends[1], form)})"
+    told = interval_text(row.get("interval"), form)
+    return f" ({told})" if told else ""
 
 
 def _medians(variants: Sequence[Mapping[str, Any]]) -> Table:
@@ -94,7 +85,7 @@ def _medians(variants: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(_name(one), justify="right", overflow="fold")
     metrics = dict.fromkeys(name for one in variants for name in part(one, "metrics"))
     for metric in metrics:
-        form = _form(metric)
+        form = form_of(metric)
         found = [part(one, "metrics", metric) for one in variants]
         cells = [f"{number(row.get('median'), form)}{_range(row, form)}" for row in found]
         if any(cell != DASH for cell in cells):
@@ -113,16 +104,12 @@ def _ratios(found: Sequence[Mapping[str, Any]]) -> Table | None:
         table.add_column(title, no_wrap=True)
     for row in found:
         against = f"{_name(row)} / {safe(row.get('against') or 'scenario', 40)}"
-        ratio = number(row.get("ratio"), _times)
-        interval = _range(row, _times).strip(" ()") or DASH
+        ratio = number(row.get("ratio"), times)
+        interval = interval_text(row.get("interval"), times) or DASH
         table.add_row(
             against, safe(row.get("metric"), 60), ratio, interval, safe(row.get("says") or "")
         )
     return table
-
-
-def _times(value: float) -> str:
-    return f"{value:.3f}"
 
 
 def _failures(variants: Sequence[Mapping[str, Any]]) -> Text | None:

@@ -32,16 +32,18 @@ def variants_markdown(summaries: Sequence[Mapping[str, Any]]) -> str:
         lines += [mixed, ""]
     if same:
         lines += [f"The same in all: {', '.join(f'{title} {value}' for title, value in same)}.", ""]
-    lines.append(_line(["variant", *(title for title, _ in columns)]))
-    lines.append(_line(["---", *("---:" for _ in columns)]))
+    lines.append(line(["variant", *(title for title, _ in columns)]))
+    lines.append(line(["---", *("---:" for _ in columns)]))
     for index, one in enumerate(summaries):
-        lines.append(_line([_cell(name(one, index)), *(values[index] for _, values in columns)]))
+        lines.append(line([cell(name(one, index)), *(values[index] for _, values in columns)]))
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text that neither ends a cell nor begins markup."""
     return text.translate(_SPECIAL)
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """One row of a table."""
     return f"| {' | '.join(cells)} |"

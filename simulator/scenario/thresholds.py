@@ -159,23 +159,60 @@ def _bound(metric: str, comparison: str, text: str) -> float | str:
     return float(parse_size_bytes(text))
 
 
+def parts_of(text: str, example: str) -> tuple[str, str, str]:
+    """Metric, comparison and bound of a condition as they are written.
+
+    Args:
+        text: the condition.
+        example: one that would be right.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _TEXT_RE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"is not a condition; write for example '{example}'")
+    metric, comparison, bound = match.groups()
+    return metric, comparison, bound
+
+
+def check_metric(metric: str, *more: str) -> None:
+    """Make sure that a metric exists.
+
+    Args:
+        metric: the name.
+        more: further names that are allowed here.
+
+    Raises:
+        ValueError: there is none of that name; the message says which is near.
+    """
+    known = [*known_metrics(), *more]
+    if metric not in known and not _ERRORS_RE.fullmatch(metric):
+        from difflib import get_close_matches
+
+        near = get_close_matches(metric, known, 1)
+        hint = f"did you mean {near[0]}?" if near else "see docs/scenario.md for the list"
+        raise ValueError(f"names the unknown metric {metric}; {hint}")
+
+
+def bound_of(metric: str, comparison: str, text: str) -> float | str:
+    """The bound of a condition in its metric's own unit, times in ns.
+
+    Raises:
+        ValueError: it is none; the message says what would be right.
+    """
+    try:
+        return _bound(metric, comparison, text)
+    except ValueError as error:
+        raise ValueError(f"has the bound {text}, which {error}") from None
+
+
 def parse_threshold(text: str) -> Threshold:
     """Read one threshold.
 
     Raises:
         ValueError: unknown metric, comparison or bound; the message says what would be right.
     """
-    match = _TEXT_RE.fullmatch(text)
-    if match is None:
-        raise ValueError("is not a condition; write for example 'connect.p99 < 5ms'")
-    metric, comparison, bound = match.groups()
-    if metric not in known_metrics() and not _ERRORS_RE.fullmatch(metric):
-        from difflib import get_close_matches
-
-        near = get_close_matches(metric, known_metrics(), 1)
-        hint = f"did you mean {near[0]}?" if near else "see docs/scenario.md for the list"
-        raise ValueError(f"names the unknown metric {metric}; {hint}")
-    try:
-        return Threshold(text, metric, comparison, _bound(metric, comparison, bound))
-    except ValueError as error:
-        raise ValueError(f"has the bound {bound}, which {error}") from None
+    metric, comparison, bound = parts_of(text, "connect.p99 < 5ms")
+    check_metric(metric)
+    return Threshold(text, metric, comparison, bound_of(metric, comparison, bound))
