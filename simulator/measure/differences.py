@@ -80,7 +80,8 @@ def _leaves(part: str, summary: Summary) -> dict[str, Any]:
     left_out = _WORDS if part == "scenario" else _FLEETING
     if not isinstance(held, Mapping):
         return {}
-    return dict(flat({key: one for key, one in held.items() if key not in left_out}))
+    kept = {key: one for key, one in held.items() if key not in left_out}
+    return dict(flat(kept)) if kept else {}
 
 
 def _busy(summaries: Sequence[Summary]) -> list[Difference]:

@@ -190,7 +190,7 @@ def check_metric(metric: str, *more: str) -> None:
     if metric not in known and not _ERRORS_RE.fullmatch(metric):
         from difflib import get_close_matches
 
-        near = get_close_matches(metric, known, 1)
+        near = get_close_matches(metric, known, 1) or [k for k in known if k.startswith(metric)]
         hint = f"did you mean {near[0]}?" if near else "see docs/scenario.md for the list"
         raise ValueError(f"names the unknown metric {metric}; {hint}")
 
