@@ -11,20 +11,25 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from simulator import __version__
 from simulator.clock import wall_label
 from simulator.errors import Refused
 from simulator.store import environment
-from simulator.store.layout import BENCH_ROWS, MANIFEST, make_folder, new_run_id, prepare_root
+from simulator.store.layout import (
+    BENCH_ROWS,
+    BENCH_SCHEMA,
+    MANIFEST,
+    make_folder,
+    new_run_id,
+    prepare_root,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from simulator.bench.rows import Row
-
-SCHEMA: Final = "portchurn.bench/1"
 
 
 def keep(
@@ -62,7 +67,7 @@ def keep(
     make_folder(folder, exist_ok=False)
     versions = {row.subject: row.version for row in rows}
     manifest = {
-        "schema": SCHEMA,
+        "schema": BENCH_SCHEMA,
         "id": folder.name,
         "bench": name,
         "started": started.isoformat(),

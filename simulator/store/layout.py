@@ -29,6 +29,7 @@ CONNECTIONS: Final = "connections"
 AGREEMENT: Final = "agreement.json"
 #: In the folder of a bench, and never in that of a run.
 BENCH_ROWS: Final = "rows.json"
+BENCH_SCHEMA: Final = "portchurn.bench/1"
 MANIFEST_SCHEMA: Final = "portchurn.run/1"
 LINE_STREAMS: Final = ("samples", "roles", "leases", "events", "folded")
 

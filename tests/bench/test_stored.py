@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.bench.rows import summarise
-from simulator.bench.stored import SCHEMA, keep
+from simulator.bench.stored import keep
+from simulator.store.layout import BENCH_SCHEMA
 from simulator.errors import Refused
 from simulator.store.read import list_runs
 
@@ -30,7 +31,7 @@ def test_everything_is_there_and_who_was_absent_is_named(tmp_path: Path) -> None
     folder = kept(tmp_path)
     assert folder.parent == tmp_path / "bench-cost"
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["schema"] == SCHEMA
+    assert manifest["schema"] == BENCH_SCHEMA
     assert manifest["absent"] == ["peer"]
     assert manifest["environment"]["kernel"]
     assert json.loads((folder / "rounds.json").read_text()) == ROUNDS
