@@ -123,9 +123,9 @@ def _row(path: Path, row: object) -> BenchRow:
     if wrong:
         raise ResultsIncomplete(f"{path} is damaged: {', '.join(wrong)} of a row")
     version, count = row.get("version"), row.get("n")
+    given: dict[str, Any] = {name: row[name] for name in (*_WORDS, *_NUMBERS)}
     return BenchRow(
-        **{name: row[name] for name in _WORDS},
-        **{name: None if row[name] is None else float(row[name]) for name in _NUMBERS},
+        **given,
         version=None if version is None else str(version),
         n=count if isinstance(count, int) else 0,
     )
