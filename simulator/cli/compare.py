@@ -43,13 +43,18 @@ _SCENARIOS: Final = (".yaml", ".yml")
     help="Exit code 4 on such a change against the first run: 'connect.p99 > +10%'; repeatable.",
 )
 @click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the comparison of stored runs to this HTML file, with its charts.",
+)
+@click.option(
     "--output",
     type=click.Choice(["text", "json", "markdown"]),
     default="text",
     show_default=True,
     help="Output form; markdown is a calibration card, or a table for an issue.",
 )
-def command(
+def command(  # noqa: PLR0913 - one argument for each option
     *,
     names: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -58,6 +63,7 @@ def command(
     variant: str | None,
     force: bool,
     fail_if: tuple[str, ...],
+    page: Path | None,
     output: str,
 ) -> None:
     """Hold stored runs against the first of them, or the model against the kernel.
@@ -74,17 +80,16 @@ def command(
     if files and len(files) < len(names):
         raise UsageError("scenario files and runs do not go together; name the one or the other")
     if files:
-        if force or fail_if:
-            raise UsageError("--force and --fail-if are for stored runs, not for scenario files")
+        if force or fail_if or page:
+            raise UsageError("--force, --fail-if and --page are for stored runs, not for files")
         paths = tuple(map(Path, files))
         sys.exit(_compare_engines(paths, overrides, seed, results, variant, output))
     if overrides or seed is not None:
         raise UsageError("--set and --seed are for scenario files; stored runs are as they were")
-    from simulator.cli.compare_runs import compare_runs
+    from simulator.cli.compare_runs import Asked, compare_runs
 
-    sys.exit(
-        compare_runs(names, results, variant=variant, force=force, fail_if=fail_if, output=output)
-    )
+    asked = Asked(variant=variant, force=force, fail_if=fail_if, output=output, page=page)
+    sys.exit(compare_runs(names, results, asked))
 
 
 def _compare_engines(

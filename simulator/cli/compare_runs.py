@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,6 @@ from simulator.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from simulator.measure.blocks import Blocks
     from simulator.measure.change_limits import ChangeLimit
@@ -32,49 +33,78 @@ if TYPE_CHECKING:
     from simulator.store.read import Entry
 
 
-def compare_runs(
-    names: Sequence[str],
-    results: Path,
-    *,
-    variant: str | None,
-    force: bool,
-    fail_if: Sequence[str],
-    output: str,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How runs are to be compared.
+
+    Attributes:
+        variant: only runs of this variant.
+        force: compare also what is not comparable.
+        fail_if: limits of `change_limits`.
+        output: ``text``, ``json`` or ``markdown``.
+        page: where to write the page, None for none.
+    """
+
+    variant: str | None
+    force: bool
+    fail_if: Sequence[str]
+    output: str
+    page: Path | None
+
+
+def compare_runs(names: Sequence[str], results: Path, asked: Asked) -> int:
     """Hold stored runs against the first of them and print the table; the exit code.
 
     Args:
         names: what each side is: a run, or a folder with the runs of a series.
         results: the folder in which run ids are looked up.
-        variant: only runs of this variant.
-        force: compare also what is not comparable.
-        fail_if: limits of `change_limits`.
-        output: ``text``, ``json`` or ``markdown``.
+        asked: how.
 
     Raises:
-        UsageError: a side or a limit is not what it should be.
+        UsageError: a side or a limit is not what it should be, or the page cannot be written.
     """
     from simulator.measure.change_limits import breaches
     from simulator.measure.comparison import compare, obstacles
 
-    limits = _limits(fail_if)
+    limits = _limits(asked.fail_if)
     if not 2 <= len(names) <= len(ascii_uppercase):
         raise UsageError("a comparison needs two runs at least, such as: compare RUN OTHER-RUN")
     sides = [
-        _side(letter, name, results, variant)
+        _side(letter, name, results, asked.variant)
         for letter, name in zip(ascii_uppercase, names, strict=False)
     ]
     found = obstacles(sides)
-    if found and not force:
+    if found and not asked.force:
         return _refuse(found)
     table = compare(sides, seed=_seed(sides[0]))
     table["limits"] = breaches(limits, sides, table)
-    _print(table, output)
+    _print(table, asked.output)
+    if asked.page is not None:
+        _write_page(table, sides, asked.page)
     if not limits:
         return EXIT_OK
     codes = [_code(one) for one in found]  # what is not valid passes no limit
     codes += [EXIT_THRESHOLD for one in table["limits"] if one["failed"]]
     return worst_exit_code(codes)
+
+
+def _write_page(table: dict[str, Any], sides: Sequence[Side], page: Path) -> None:
+    """The charts are those of a side's only run, or of the newest that counts of a series."""
+    from simulator.report.page.comparison_page import comparison_page
+    from simulator.report.page.together import named
+    from simulator.report.page.writing import write_whole
+    from simulator.report.stored import stored
+
+    chosen = [[one for one in side.members if not one.left_out][-1] for side in sides]
+    runs = [
+        named(side.name, side.name.lower(), stored(Path(one.path)))
+        for side, one in zip(sides, chosen, strict=True)
+    ]
+    try:
+        write_whole(page, comparison_page(table, runs))
+    except OSError as error:
+        raise UsageError(f"{page} cannot be written: {error.strerror}") from None
+    click.echo(f"Page: {page}", err=True)
 
 
 def _limits(texts: Sequence[str]) -> list[ChangeLimit]:
@@ -135,8 +165,6 @@ def _member(one: Entry) -> Member:
 
 
 def _kept(member: Member) -> Member:
-    from dataclasses import replace
-
     return replace(member, left_out=())
 
 

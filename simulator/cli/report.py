@@ -26,18 +26,21 @@ def command(run: str, results: Path, *, shared_assets: bool, chart: str | None) 
     """Write report.html into a run's folder: one file that opens anywhere and needs no network.
 
     RUN is `latest` (the default), a run's id, a scenario's name (its newest run) or the path of
-    a run's folder.
+    a run's folder. Of a bench's folder it is the page of the bench, and of the folder with the
+    runs of a scenario the page of its variants.
     """
     from simulator.store.read import resolve
 
-    folder = resolve(results, run)
     if chart is not None:
-        click.echo(_svg(folder, chart), nl=False)
+        click.echo(_svg(resolve(results, run), chart), nl=False)
         return
+    from simulator.cli.report_folder import page_of_folder
     from simulator.report.page.run_page import write_run_page
 
     try:
-        path = write_run_page(folder, shared=shared_assets)
+        path = page_of_folder(run, results, shared=shared_assets) or write_run_page(
+            resolve(results, run), shared=shared_assets
+        )
     except OSError as error:
         raise UsageError(f"the page cannot be written: {error.strerror}") from None
     click.echo(str(path))

@@ -56,7 +56,7 @@ _PHASE: Final = {
 }
 _TOP: Final = {
     *("schema_", "title", "expect", "seed", "kernel", "backends", "balancer", "sidecar", "clients"),
-    *("nat", "traffic", "grace", "sampling", "thresholds", "variants"),
+    *("nat", "traffic", "grace", "sampling", "thresholds", "variants", "lesson"),
 }
 
 

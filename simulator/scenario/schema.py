@@ -170,6 +170,13 @@ class Scenario(Mapping):
     expect: Annotated[str, Field(max_length=4000)] = Field(
         default="", description="what should be seen, and why"
     )
+    lesson: Annotated[str, Field(max_length=4000)] = Field(
+        default="",
+        description=(
+            "what its variants teach, in paragraphs that blank lines part; stands first on their "
+            "page"
+        ),
+    )
     seed: Annotated[int, Field(ge=0, lt=1 << 63, strict=True)] = Field(
         default=1, description="same seed, same plan"
     )

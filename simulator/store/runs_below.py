@@ -49,10 +49,14 @@ def _series(folder: Path, variant: str | None) -> list[Entry]:
 
 
 def _entries(folder: Path) -> list[Entry]:
-    """Of a results folder, or of a scenario's folder in it; links are not followed."""
-    runs = [
+    """Of a results folder, or of a scenario's folder in it."""
+    return list(map(entry, folders_in(folder))) or list_runs(folder)
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders of runs right inside a scenario's folder; links are not followed."""
+    return [
         path
         for path in folder.iterdir()
         if is_run_id(path.name) and not path.is_symlink() and (path / MANIFEST).is_file()
     ]
-    return list(map(entry, runs)) or list_runs(folder)

@@ -9,8 +9,8 @@ import pytest
 
 from simulator.bench.rows import summarise
 from simulator.bench.stored import keep
-from simulator.store.layout import BENCH_SCHEMA
 from simulator.errors import Refused
+from simulator.store.layout import BENCH_SCHEMA
 from simulator.store.read import list_runs
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from simulator.bench.catalogue import BENCHES, RELAY, RELAY_QUESTION
 from simulator.report.charts.ladder import beside_ladders, in_words, ladder_charts, ladders
 from simulator.report.charts.measured_unit import measured
 from simulator.report.charts.peers import ERRORS, peer_charts
-from simulator.report.page.document import document
+from simulator.report.page.document import document, library, library_name
 from simulator.report.page.escape import text
 from simulator.report.page.parts import (
     Section,
@@ -21,11 +21,15 @@ from simulator.report.page.parts import (
     paragraph,
     table,
 )
+from simulator.report.page.run_page import REPORT
+from simulator.report.page.writing import write_whole
 from simulator.report.summary_text import part
+from simulator.store.read_bench import read_bench
 from simulator.theory.growth import CONSTANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from simulator.report.charts.ladder import Ladder
     from simulator.store.read_bench import BenchRow, StoredBench
@@ -213,3 +217,23 @@ def _options(manifest: Mapping[str, Any]) -> str:
     given = part(manifest, "options")
     told = listing(f"{name}: {value}" for name, value in given.items() if value is not None)
     return folded("Options", told)
+
+
+def write_bench_page(folder: Path, *, shared: bool = False) -> Path:
+    """Write ``report.html`` into a bench's folder.
+
+    Args:
+        folder: the bench.
+        shared: put the chart script beside the folder instead of into the page.
+
+    Raises:
+        UsageError: it is no bench.
+        ResultsIncomplete: its files are damaged.
+        OSError: the disk would not take it.
+    """
+    found = read_bench(folder)
+    if shared and not (folder.parent / library_name()).exists():
+        write_whole(folder.parent / library_name(), library())
+    page = bench_page(found, shared=f"../{library_name()}" if shared else None)
+    write_whole(folder / REPORT, page)
+    return folder / REPORT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from simulator.report.charts.backends import leases, picks
@@ -18,6 +17,7 @@ from simulator.report.page.document import document, library, library_name
 from simulator.report.page.escape import text
 from simulator.report.page.parts import Section, drawing, paragraph
 from simulator.report.page.verdict import remedies, trust, verdict_box
+from simulator.report.page.writing import write_whole
 from simulator.report.stored import LEADS, stored
 
 if TYPE_CHECKING:
@@ -127,21 +127,7 @@ def write_run_page(folder: Path, *, shared: bool = False) -> Path:
         address = f"../{library_name()}"
         place = folder.parent / library_name()
         if not place.exists():
-            _write(place, library())
+            write_whole(place, library())
     path = folder / REPORT
-    _write(path, run_page(stored(folder), shared=address))
+    write_whole(path, run_page(stored(folder), shared=address))
     return path
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file so that it is whole or not there."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # A new file by a name of our own: never through a link that somebody put there.
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
