@@ -154,12 +154,23 @@ def finish(
     else:
         click.echo(text)
     click.echo(f"Results: {folder}", err=True)
+    _write_page(folder)
     if has_errors(rows):
         click.echo(
             "Not valid: work failed in some round, so the subjects did not do the same.", err=True
         )
         return EXIT_NOT_VALID
     return EXIT_OK
+
+
+def _write_page(folder: Path) -> None:
+    """A page that cannot be written takes nothing from a bench that is stored."""
+    from simulator.report.page.bench_page import write_bench_page
+
+    try:
+        write_bench_page(folder)
+    except OSError as error:
+        _tell(f"The page of {folder.name} was not written: {error}")
 
 
 @click.command("list")

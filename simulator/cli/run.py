@@ -156,6 +156,8 @@ def command(  # noqa: PLR0913 - one argument for each option
         _print_markdown(answers)
     else:
         _print_text(answers)
+    if repeat == 1 and len(answers) > 1:
+        _page_of_variants(answers)
     codes = [one.exit_code for one in answers]
     if stop.exit_code:
         codes.append(stop.exit_code)
@@ -272,6 +274,18 @@ def page_after(*, shared: bool) -> Iterator[Callable[[Path], None]]:
                 write_run_page(folder, shared=shared)
             except (OSError, PortchurnError) as error:
                 click.echo(f"The page of {folder.name} was not written: {error}", err=True)
+
+
+def _page_of_variants(answers: list[Answer]) -> None:
+    """Write the page that holds the variants against each other, and say where."""
+    from simulator.report.page.variants_page import write_variants_page
+
+    try:
+        page = write_variants_page([one.folder for one in answers])
+    except (OSError, PortchurnError) as error:
+        click.echo(f"The page of the variants was not written: {error}", err=True)
+    else:
+        click.echo(f"Side by side: {_shown(page)}", err=True)
 
 
 def _print_json(answers: list[Answer]) -> None:

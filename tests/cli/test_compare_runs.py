@@ -151,3 +151,18 @@ def test_a_damaged_summary_is_incomplete(ask: Ask, root: Path, tmp_path: Path) -
     [summary] = (tmp_path / "copy").glob("*/2*/summary.json")
     summary.write_text("{")
     assert ask(root / "narrow", summary.parent).code == 6
+
+
+def test_the_page_holds_the_table_and_the_charts_of_both(
+    ask: Ask, root: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    done = ask(root / "narrow", root / "wide", "--page", page)
+    assert done.code == 0
+    assert f"Page: {page}" in done.err
+    text = page.read_text()
+    assert "rate.ok more" in text
+    assert 'data-chart="tuples-balancer-backend"' in text
+    done = ask(root / "narrow", root / "wide", "--page", tmp_path / "absent" / "page.html")
+    assert done.code == 2
+    assert "cannot be written" in done.err

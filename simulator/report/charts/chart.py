@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from simulator.slugs import is_slug, slug
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -179,3 +181,8 @@ class Chart:
     spans: tuple[Span, ...] = ()
     grid: Grid | None = field(default=None)
     height: int = 330
+
+    def __post_init__(self) -> None:
+        """Make a name with parts from outside, such as a hop's, fit to stand in markup as it is."""
+        if not is_slug(self.name):
+            object.__setattr__(self, "name", slug(self.name))

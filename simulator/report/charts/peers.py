@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from simulator.report.charts.chart import Axis, Chart, Line
@@ -10,6 +9,7 @@ from simulator.report.charts.colours import BLUE, VERMILION
 from simulator.report.charts.ladder import beside_ladders
 from simulator.report.charts.measured_unit import measured
 from simulator.report.charts.scale import said
+from simulator.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: Every bench has it, and it is no result: above 0 the subjects did not do the same work.
 ERRORS: Final = "errors"
-_NOT_A_WORD_RE: Final = re.compile(r"[^a-z0-9]+")
 
 
 def peer_charts(rows: Sequence[BenchRow]) -> Iterator[Chart]:
@@ -62,7 +61,7 @@ def _chart(name: str, title: str, rows: Sequence[BenchRow], label: Label) -> Ite
     unit, scale = measured(rows[0].unit)
     x = tuple(float(place) for place in range(len(rows)))
     yield Chart(
-        name="peers-" + _NOT_A_WORD_RE.sub("-", name.lower()).strip("-"),
+        name=slug(f"peers-{name.replace('/', '-')}"),
         title=f"{rows[0].bench}: {title}, {rows[0].unit}",
         says=_says(told, rows[0].bench, label),
         x=Axis(

@@ -39,7 +39,8 @@ def comparison_page(
         shared: relative address of the chart script; None = inside the page.
     """
     letters = names(compared)
-    title = f"{' and '.join(letters[1:])} against {letters[0]}"
+    what = dict.fromkeys(str(side.get("scenario") or "") for side in rows(compared, "sides"))
+    title = f"{', '.join(what)}: {' and '.join(letters[1:])} against {letters[0]}"
     sides = table(
         "Compared; the first is the base",
         ("", "scenario", "run", "verdict", ""),
