@@ -13,7 +13,7 @@ from simulator.report.page.variants_page import write_variants_page
 from simulator.report.page.writing import write_whole
 from simulator.report.stored import stored
 from tests.report.test_comparison_text import side, table
-from tests.support.benched import ladder, peers
+from tests.support.benched import ladder
 from tests.support.pages import HOSTILE, stored_run
 from tests.support.stored import change_manifest
 from tests.system.test_report_in_browser import draw_all
@@ -48,14 +48,7 @@ def scale(root: Path) -> Path:
     return write_bench_page(ladder(root, axis=HOSTILE))
 
 
-def relay(root: Path) -> Path:
-    """Peers, one of them absent and hostile."""
-    return write_bench_page(peers(root, subject=HOSTILE))
-
-
-@pytest.mark.parametrize(
-    ("make", "charts"), [(comparison, 10), (variants, 10), (scale, 2), (relay, 1)]
-)
+@pytest.mark.parametrize(("make", "charts"), [(comparison, 10), (variants, 10), (scale, 2)])
 def test_every_chart_is_drawn_and_nothing_else_happens(
     browser: Chromium, tmp_path: Path, make: Callable[[Path], Path], charts: int
 ) -> None:
