@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, Final
 
 from simulator.measure.thresholds import metric_value
@@ -55,7 +56,7 @@ def value_of(summary: Summary, metric: str) -> float | str | None:
         part, key = COSTS[metric]
         value = summary[part][key]
         return None if value is None else float(value)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
@@ -77,16 +78,15 @@ def compared(sides: Sequence[Sequence[Summary]]) -> list[tuple[str, list[list[fl
 def numbers(side: Sequence[Summary], metric: str) -> list[float]:
     """What the runs of a side tell of a metric, those that tell nothing left away."""
     told = (value_of(summary, metric) for summary in side)
-    return [value for value in told if isinstance(value, float)]
+    return [value for value in told if isinstance(value, float) and isfinite(value)]
 
 
 def _errors(summaries: Sequence[Summary]) -> list[str]:
     """The kinds of errors that some run has, the most frequent first."""
-    total: dict[str, int] = {}
+    total: dict[str, float] = {}
     for summary in summaries:
         attempts = summary.get("attempts")
         table = attempts.get("errors") if isinstance(attempts, Mapping) else None
-        for key, count in (table if isinstance(table, Mapping) else {}).items():
-            total[key] = total.get(key, 0) + int(count)
-    most = sorted(total, key=lambda key: (-total[key], key))
-    return [f"errors.{key}" for key in most[:_ERRORS]]
+        for metric in (f"errors.{key}" for key in (table if isinstance(table, Mapping) else ())):
+            total[metric] = total.get(metric, 0) + sum(numbers([summary], metric))
+    return sorted(total, key=lambda metric: (-total[metric], metric))[:_ERRORS]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.measure.comparable import Obstacle, of_pair, same_plan
-from simulator.measure.compared_metrics import compared, numbers, words
+from simulator.measure.compared_metrics import compared, numbers, value_of, words
 from simulator.measure.differences import differences
 from simulator.measure.intervals import CONFIDENCE, RESAMPLES, Interval, wilson
 from simulator.measure.redraw import (
@@ -144,8 +144,7 @@ def _told(side: Side) -> dict[str, Any]:
                 "path": one.path,
                 "started": one.summary.get("started"),
                 "seed": one.summary.get("seed"),
-                "verdict": (one.summary.get("verdict") or {}).get("code"),
-                "sentence": (one.summary.get("verdict") or {}).get("sentence"),
+                "verdict": value_of(one.summary, "verdict"),
                 "valid": one.summary.get("valid"),
                 "left_out": list(one.left_out),
             }

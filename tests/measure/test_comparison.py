@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.measure.blocks import cut
 from simulator.measure.comparable import Obstacle
@@ -124,3 +126,20 @@ def test_obstacles_of_runs_come_before_those_of_pairs() -> None:
     base = Side(name="A", title="a", members=(member,), obstacles=(about,))
     closed = series("B", [1], loop={"kind": "closed", "users": 3})
     assert [one.code for one in obstacles([base, closed])] == ["not-valid", "loop"]
+
+
+def _json() -> st.SearchStrategy[Any]:
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=5,
+    )
+
+
+@given(st.sampled_from(sorted(summary())), _json())
+def test_a_damaged_summary_lacks_numbers_and_breaks_nothing(part: str, value: Any) -> None:  # noqa: ANN401
+    base = series("A", [1])
+    damaged = Member(path="", summary={**base.members[0].summary, part: value})
+    table = compare([base, Side(name="B", title="b", members=(damaged,))], seed=1)
+    assert json.loads(json.dumps(table["series"], allow_nan=False)) == table["series"]
