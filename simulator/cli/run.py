@@ -156,8 +156,7 @@ def command(  # noqa: PLR0913 - one argument for each option
         _print_markdown(answers)
     else:
         _print_text(answers)
-    if repeat == 1 and len(answers) > 1:
-        _page_of_variants(answers)
+    _page_of_variants(answers if repeat == 1 else [], show=output == "text")
     codes = [one.exit_code for one in answers]
     if stop.exit_code:
         codes.append(stop.exit_code)
@@ -276,16 +275,19 @@ def page_after(*, shared: bool) -> Iterator[Callable[[Path], None]]:
                 click.echo(f"The page of {folder.name} was not written: {error}", err=True)
 
 
-def _page_of_variants(answers: list[Answer]) -> None:
-    """Write the page that holds the variants against each other, and say where."""
+def _page_of_variants(answers: list[Answer], *, show: bool) -> None:
+    """Write the page that holds variants against each other, where there are two or more."""
+    if len(answers) < 2:
+        return
     from simulator.report.page.variants_page import write_variants_page
 
     try:
         page = write_variants_page([one.folder for one in answers])
     except (OSError, PortchurnError) as error:
         click.echo(f"The page of the variants was not written: {error}", err=True)
-    else:
-        click.echo(f"Side by side: {_shown(page)}", err=True)
+        return
+    if show:
+        click.echo(f"Side by side: {_shown(page)}")
 
 
 def _print_json(answers: list[Answer]) -> None:

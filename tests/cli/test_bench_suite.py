@@ -64,3 +64,5 @@ def test_work_that_failed_refuses_the_comparison(
     rows = summarise("cost", rounds, {"own": "1"}, UNITS, "")
     assert finish("cost", rows, "table", rounds, {}, "text", tmp_path) == 5
     assert "Not valid" in capsys.readouterr().err
+    [page] = (tmp_path / "bench-cost").glob("*/report.html")
+    assert "Not valid: work failed in some round (own)" in page.read_text()

@@ -83,6 +83,16 @@ def test_an_unknown_variant_names_those_there_are(variants: Path, scenario: Path
     assert "has no variants, so --variant two names nothing" in done.err
 
 
+def test_variants_get_a_page_that_holds_them_against_each_other(
+    variants: Path, tmp_path: Path
+) -> None:
+    done = portchurn("run", variants, "--engine", "model", "--results", tmp_path / "results")
+    assert done.code == 0, done.err
+    page = tmp_path / "results" / "variants" / "variants.html"
+    assert done.out.splitlines()[-1] == f"Side by side: {page}"
+    assert 'aria-label="three"' in page.read_text()
+
+
 def test_a_misspelt_key_is_shown_where_it_stands(tmp_path: Path) -> None:
     file = write_scenario(tmp_path / "typo.yaml", SCENARIO.replace("count", "cuont"))
     done = portchurn("run", file, "--results", tmp_path / "results")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from simulator.report.charts.chart import Chart, Level, Line, Mark
-from simulator.report.charts.colours import DASHES, WALL, style
+from simulator.report.charts.colours import DASHES, IN_TURN, WALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,8 @@ _KEPT: Final[dict[str, tuple[str, ...]]] = {
 #: What is counted differently by each run, or by too many series to lay one over another.
 _LEFT_OUT: Final = ("errors", "picks", "leases")
 _SUM: Final = "in use"
+#: Of each run, in this order; a wall's colour is no run's.
+_COLOURS: Final = tuple(colour for colour in IN_TURN if colour != WALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ def _lines(place: int, run: Drawn, chart: Chart) -> Iterator[Line]:
     lines = [line for line in chart.lines if not wanted or line.name in wanted] or chart.lines
     areas = [line for line in lines if line.form == "area"]
     rest = [line for line in lines if line.form != "area"]
-    colour, _ = style(place)
+    colour = _COLOURS[place % len(_COLOURS)]
     shown = [_sum(areas), *rest] if areas else rest
     for index, line in enumerate(shown):
         name = run.name if len(shown) == 1 else f"{run.name} {line.name}"
@@ -147,7 +149,9 @@ def _marks(having: Sequence[tuple[int, Drawn, Chart]]) -> Iterator[Mark]:
             if not mark.is_strong:
                 continue
             if mark.colour == WALL:
-                yield replace(mark, text=f"{run.name}: {mark.text}", colour=style(place)[0])
+                what = mark.text.partition(",")[0]  # the chart's title names the hop
+                colour = _COLOURS[place % len(_COLOURS)]
+                yield replace(mark, text=f"{run.name}: {what}", colour=colour)
             elif (mark.at, mark.text) not in seen:
                 seen.add((mark.at, mark.text))
                 yield mark

@@ -85,7 +85,7 @@ def arithmetic(summary: Mapping[str, Any]) -> str:
 
 
 def _of_hop(hop: Mapping[str, Any], ports: int, budget: int, opened: object) -> str:
-    told = f"{hop.get('name')}: {format_count(ports)} different ports"
+    told = f"On {hop.get('name')} {format_count(ports)} different ports were used"
     if isinstance(opened, int):
         told += f", so that each carried {opened / ports:.1f} connections"
     peak = hop.get("in_use_peak")

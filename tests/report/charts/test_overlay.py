@@ -23,6 +23,7 @@ def test_each_run_has_a_colour_and_each_series_a_dash() -> None:
     assert [line.name for line in both.lines] == ["A p50", "A p99", "B p50", "B p99"]
     colours = [line.colour for line in both.lines]
     assert colours[0] == colours[1] != colours[2] == colours[3]
+    assert WALL not in colours
     assert [line.dash for line in both.lines] == ["", "6 4", "", "6 4"]
     assert svg(both)
 
@@ -56,7 +57,7 @@ def test_a_shared_wall_is_told_once_and_others_by_whose_they_are() -> None:
 
 def test_phases_are_marked_once_and_walls_for_each_run() -> None:
     phase, small = Mark(at=1.0, text="phase two", colour=GREY), Mark(at=2.0, text="x", colour=GREY)
-    wall = Mark(at=1.5, text="no port left", colour=WALL)
+    wall = Mark(at=1.5, text="no port left, client-balancer", colour=WALL)
     marks = (phase, wall, replace(small, is_strong=False))
     chart = replace(lines_chart("open"), lines=(LINE,), marks=marks)
     [both] = overlays([drawn("A", chart), drawn("B", chart)])

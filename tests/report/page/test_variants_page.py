@@ -55,9 +55,9 @@ def test_the_arithmetic_says_how_often_a_port_was_used_again() -> None:
     hop = {"name": "client-backend", "distinct_ports": 256, "budget": 256, "in_use_peak": 64}
     told = summary(connections={"opened": 20_480}, hops=[hop])
     assert arithmetic(told) == (
-        "5,877 of 10,000 connections were served. client-backend: 256 different ports, so that "
-        "each carried 80.0 connections; at most 64 of the 256 tuples toward one destination were "
-        "in use at a time (25 %)."
+        "5,877 of 10,000 connections were served. On client-backend 256 different ports were "
+        "used, so that each carried 80.0 connections; at most 64 of the 256 tuples toward one "
+        "destination were in use at a time (25 %)."
     )
     assert arithmetic({}) == "– of – connections were served."
 
