@@ -287,7 +287,7 @@ def _page_of_variants(answers: list[Answer], *, show: bool) -> None:
         click.echo(f"The page of the variants was not written: {error}", err=True)
         return
     if show:
-        click.echo(f"Side by side: {_shown(page)}")
+        click.echo(f"Page: {_shown(page)}")
 
 
 def _print_json(answers: list[Answer]) -> None:

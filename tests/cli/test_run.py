@@ -89,7 +89,7 @@ def test_variants_get_a_page_that_holds_them_against_each_other(
     done = portchurn("run", variants, "--engine", "model", "--results", tmp_path / "results")
     assert done.code == 0, done.err
     page = tmp_path / "results" / "variants" / "variants.html"
-    assert done.out.splitlines()[-1] == f"Side by side: {page}"
+    assert done.out.splitlines()[-1] == f"Page: {page}"
     assert 'aria-label="three"' in page.read_text()
 
 
@@ -168,7 +168,8 @@ def test_variants_are_shown_side_by_side_with_their_folders(variants: Path, tmp_
     assert done.code == 0
     assert "Side by side" in done.out
     assert "\n\n\n" not in done.out
-    assert [line.split()[0] for line in done.out.splitlines()[-2:]] == ["Results:", "Results:"]
+    words = [line.split()[0] for line in done.out.splitlines()[-3:]]
+    assert words == ["Results:", "Results:", "Page:"]
 
 
 @pytest.mark.namespace
