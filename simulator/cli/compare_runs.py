@@ -73,6 +73,9 @@ def compare_runs(names: Sequence[str], results: Path, asked: Asked) -> int:
         _side(letter, name, results, asked.variant)
         for letter, name in zip(ascii_uppercase, names, strict=False)
     ]
+    folders = {tuple(Path(one.path).resolve() for one in side.members) for side in sides}
+    if len(folders) < len(sides):
+        raise UsageError("two of the sides are the same runs; name another")
     found = obstacles(sides)
     if found and not asked.force:
         return _refuse(found)

@@ -23,8 +23,8 @@ Comparison = Mapping[str, Any]
 THE_SAME: Final = "Nothing but the numbers differs: scenario, settings, software and machine agree."
 #: Where an interval is from -> what it says, and what it does not.
 SOURCES: Final = {
-    "blocks": "blocks of time drawn again: how far these runs differ, not how far the next would; "
-    "five runs a side (run FILE --repeat 5) tell that",
+    "blocks": "blocks of time drawn again, which say how far these runs differ and not how far the "
+    "next would (five runs a side do, by run FILE --repeat 5)",
     "runs": "whole runs drawn again",
     "shares": "Wilson's intervals of the shares that failed, where one side had no failure",
 }
@@ -130,8 +130,8 @@ def interval_words(table: Comparison) -> str:
     if not found:
         return "No intervals: a side of two to four runs allows none, and so no word either."
     share = 100 * float(table.get("confidence", 0.95))
-    told = ". ".join(f"{share:.0f} %, {SOURCES.get(source, safe(source, 40))}" for source in found)
-    return f"Intervals: {told}."
+    told = "; ".join(SOURCES.get(source, safe(source, 40)) for source in found)
+    return f"Intervals, {share:.0f} %: {told}."
 
 
 def limit_lines(table: Comparison) -> list[tuple[bool, str]]:
@@ -186,6 +186,7 @@ def _against_base(table: Comparison) -> list[Table]:
 
 def _series(table: Comparison, base: str, name: str, index: int) -> Table:
     shown = heading("" if index > 1 else "Series")
+    shown.padding = (0, 1)  # the names of metrics are long
     shown.add_column("", overflow="fold")
     for title in (base, name, f"{name} / {base}", "interval"):
         shown.add_column(title, justify="right", no_wrap=True)

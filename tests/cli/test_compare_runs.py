@@ -166,3 +166,9 @@ def test_the_page_holds_the_table_and_the_charts_of_both(
     done = ask(root / "narrow", root / "wide", "--page", tmp_path / "absent" / "page.html")
     assert done.code == 2
     assert "cannot be written" in done.err
+
+
+def test_a_run_is_not_compared_with_itself(ask: Ask, root: Path) -> None:
+    done = ask(root / "narrow", root / "narrow")
+    assert done.code == 2
+    assert "the same runs" in done.err
