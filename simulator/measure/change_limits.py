@@ -97,7 +97,7 @@ def breaches(
         table: what `comparison.compare` made of them.
 
     Returns:
-        {``text``, ``side``, ``base``, ``value``, ``failed``, ``why``} in the order asked.
+        {``text``, ``metric``, ``side``, ``base``, ``value``, ``failed``, ``why``} in the order asked.
     """
     return [
         _held(limit, sides[0], side, _says(table, limit.metric, side.name))
@@ -126,8 +126,12 @@ def _held(limit: ChangeLimit, base: Side, side: Side, ratio: Mapping[str, Any]) 
         failed, why = True, "not measured"
     else:
         failed, why = _beyond(limit, before, after, ratio)
-    told = {"text": limit.text, "side": side.name, "base": before, "value": after}
+    told = {**_about(limit, side), "base": before, "value": after}
     return {**told, "failed": failed, "why": why}
+
+
+def _about(limit: ChangeLimit, side: Side) -> dict[str, Any]:
+    return {"text": limit.text, "metric": limit.metric, "side": side.name}
 
 
 def _beyond(
@@ -153,7 +157,7 @@ def _verdict(limit: ChangeLimit, side: Side) -> dict[str, Any]:
     """Every run of a side is asked; one is enough to fail."""
     codes = [str(value_of(summary, "verdict")) for summary in side.usable]
     hits = [code for code in codes if OPERATORS[limit.comparison](code, limit.bound)]
-    told = {"text": limit.text, "side": side.name, "base": None, "value": (hits or codes)[0]}
+    told = {**_about(limit, side), "base": None, "value": (hits or codes)[0]}
     return {**told, "failed": bool(hits), "why": "beyond" if hits else "within"}
 
 

@@ -138,7 +138,7 @@ def limit_lines(table: Comparison) -> list[tuple[bool, str]]:
     """Whether each limit failed, and what it came to."""
     found = []
     for one in rows(table, "limits"):
-        form = form_of(safe(one.get("text"), 200).split(" ", maxsplit=1)[0])
+        form = form_of(str(one.get("metric")))
         ends = [_end(one.get(key), form) for key in ("base", "value")]
         change = " -> ".join(end for end in ends if end != DASH) or DASH
         text = f"{safe(one.get('text'), 200)}   {safe(one.get('side'), 8)}: {change}"

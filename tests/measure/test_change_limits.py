@@ -113,4 +113,4 @@ def test_each_limit_is_held_against_each_later_side() -> None:
         ("B", False),
         ("C", False),
     ]
-    assert found[1]["base"] == 1
+    assert (found[1]["base"], found[1]["metric"]) == (1, P50)

@@ -73,7 +73,7 @@ def test_force_left_out_runs_and_limits_are_told() -> None:
         {"run": "one", "verdict": "ok", "valid": True, "left_out": []},
         {"run": "two", "verdict": "ok", "valid": False, "left_out": ["stood still"]},
     ]
-    limit = {"text": "failed > +5", "side": "B", "base": 1.0, "value": 9.0}
+    limit = {"text": "failed>+5", "metric": "failed", "side": "B", "base": 1.0, "value": 9.0}
     text = lines(
         sides=[side("A"), side("B", title="results/b", runs=runs)],
         obstacles=[{"message": "B: sent late"}],
@@ -81,8 +81,8 @@ def test_force_left_out_runs_and_limits_are_told() -> None:
     )
     assert "Not comparable: B: sent late" in text
     assert "Left out: two: stood still" in text
-    assert "✗ failed > +5   B: 1 -> 9   beyond" in text
-    assert "✓ failed > +5   B: 1 -> 9   -" in text
+    assert "✗ failed>+5   B: 1 -> 9   beyond" in text
+    assert "✓ failed>+5   B: 1 -> 9   -" in text
     assert any("1 of 2 runs in results/b" in line for line in text)
 
 
