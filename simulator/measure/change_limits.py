@@ -97,7 +97,7 @@ def breaches(
         table: what `comparison.compare` made of them.
 
     Returns:
-        ``text``, ``metric``, ``side``, ``base``, ``value``, ``failed`` and ``why`` of each, as asked.
+        ``text, metric, side, base, value, failed, why`` of each, in the order asked.
     """
     return [
         _held(limit, sides[0], side, _says(table, limit.metric, side.name))

@@ -131,8 +131,16 @@ def _works(axis: str, found: Sequence[Ladder]) -> Axis:
         log=True,
         low=every[0] / 1.3,
         high=every[-1] * 1.3,
-        ticks=tuple((work, f"{work:,.0f}") for work in every),
+        ticks=tuple((work, short(work)) for work in every),
     )
+
+
+def short(work: float) -> str:
+    """An amount of work so short that neighbours on a drawing do not run into each other."""
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if work >= 10_000 and work >= size:
+            return f"{work / size:g}{unit}"
+    return f"{work:,.0f}"
 
 
 def _amounts(unit: Unit, found: Sequence[Ladder]) -> Axis:

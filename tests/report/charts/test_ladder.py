@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from simulator.report.charts.ladder import beside_ladders, in_words, ladder_charts, ladders
+from simulator.report.charts.ladder import beside_ladders, in_words, ladder_charts, ladders, short
 from simulator.report.charts.svg import svg
 from simulator.store.read_bench import read_bench
 from tests.support.benched import WORK, ladder, peers
@@ -61,7 +61,7 @@ def test_costs_are_points_with_a_dashed_law_and_each_kind_of_unit_has_a_chart(
     assert law.y == pytest.approx((10_000, 1_000_000))
     assert lines["connect-p99"].form == "line"
     assert (times.y.low, times.y.high) == (10_000, 1_000_000)
-    assert [text for _, text in times.x.ticks] == ["1,000", "10,000", "100,000"]
+    assert [text for _, text in times.x.ticks] == ["1,000", "10k", "100k"]
     assert svg(times)
 
 
@@ -72,3 +72,8 @@ def test_the_law_drawn_is_numpys_line_between_logarithms(found: dict[str, Ladder
     slope, shift = np.polyfit(np.log(bent.work), np.log(np.array(bent.values) * 1e3), 1)
     assert law.name == f"connect-p99: work^{slope:.2f}"
     assert law.y == pytest.approx(tuple(np.exp(shift) * np.array(law.x) ** slope))
+
+
+def test_work_is_written_shortly() -> None:
+    told = [short(work) for work in (1, 4_096, 16_384, 500_000, 1_000_000)]
+    assert told == ["1", "4,096", "16.384k", "500k", "1M"]
