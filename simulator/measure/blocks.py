@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from simulator.measure.histogram import MAX_NS, bucket_bounds, bucket_of
+from simulator.buckets import MAX_NS, bucket_bounds, bucket_of
 from simulator.measure.latency import timed_rows
 from simulator.measure.modelled import is_modelled
 from simulator.measure.phases import measured, spans
