@@ -128,7 +128,10 @@ def interval_words(table: Comparison) -> str:
         if ratio.get("from")
     )
     if not found:
-        return "No intervals: a side of two to four runs allows none, and so no word either."
+        return (
+            "No intervals: neither two to four runs of a side nor a run without rows allow one, "
+            "and so no word either."
+        )
     share = 100 * float(table.get("confidence", 0.95))
     told = "; ".join(SOURCES.get(source, safe(source, 40)) for source in found)
     return f"Intervals, {share:.0f} %: {told}."
