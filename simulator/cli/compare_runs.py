@@ -171,11 +171,13 @@ def _kept(member: Member) -> Member:
     return replace(member, left_out=())
 
 
-def _blocks(folder: Path) -> Blocks:
+def _blocks(folder: Path) -> Blocks | None:
+    """The blocks of a run; None of one that kept counts in place of rows."""
     from simulator.measure.blocks import cut
     from simulator.store.read import load_run
 
-    return cut(load_run(folder))
+    run = load_run(folder)
+    return cut(run) if run.folded is None else None
 
 
 def _against(letter: str, one: Entry, member: Member) -> list[Obstacle]:
