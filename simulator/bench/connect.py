@@ -23,7 +23,8 @@ from simulator.bench.processes import write_setting
 from simulator.bench.spec import Bench, Given, Option, Values
 from simulator.kernel.namespace import enter_namespaces
 from simulator.kernel.sockets import open_listener
-from simulator.live.dialer import FAILED, Mode, new_dialer
+from simulator.live.dialer import FAILED
+from simulator.live.port_modes import Mode, new_dialer
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
 

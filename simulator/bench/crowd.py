@@ -11,7 +11,8 @@ import select
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from simulator.live.dialer import FAILED, KernelDialer
+from simulator.live.dialer import FAILED
+from simulator.live.kernel_dialer import KernelDialer
 
 if TYPE_CHECKING:
     import socket

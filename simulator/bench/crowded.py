@@ -16,7 +16,8 @@ from typing import Final
 from simulator.bench.processes import fork_on
 from simulator.kernel.limits import read_machine
 from simulator.kernel.sockets import open_listener
-from simulator.live.dialer import FAILED, new_dialer
+from simulator.live.dialer import FAILED
+from simulator.live.port_modes import new_dialer
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
 

@@ -13,7 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from simulator.bench.crowd import MESSAGE_BYTES
-from simulator.live.dialer import FAILED, KernelDialer
+from simulator.live.dialer import FAILED
+from simulator.live.kernel_dialer import KernelDialer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ import gc
 from typing import TYPE_CHECKING
 
 from simulator.balancing.policies.select import select_load, select_policy
-from simulator.live.dialer import KernelDialer
+from simulator.live.kernel_dialer import KernelDialer
 from simulator.live.relay import Relay, RelaySettings
 from simulator.seeds import pure_random
 

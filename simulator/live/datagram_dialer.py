@@ -10,7 +10,7 @@ import socket
 from _socket import socket as bare_socket
 from typing import TYPE_CHECKING, Final
 
-from simulator.live.dialer import UserspaceDialer
+from simulator.live.userspace_dialer import UserspaceDialer
 from simulator.records import Call
 
 if TYPE_CHECKING:

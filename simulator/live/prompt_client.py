@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 from simulator.clock import monotonic_ns
 from simulator.kernel.sockets import STREAM
 from simulator.live.client import CONNECTING, WAITING, LoadClient
-from simulator.live.dialer import KernelDialer
+from simulator.live.kernel_dialer import KernelDialer
 from simulator.live.wire import ANSWER, ANSWER_MAGIC, REQUEST, REQUEST_MAGIC
 from simulator.records import Ending, Outcome
 

@@ -12,7 +12,7 @@ scenario in which it can happen gets this dialer.
 
 from __future__ import annotations
 
-from simulator.live.dialer import KernelDialer
+from simulator.live.kernel_dialer import KernelDialer
 from simulator.records import Call, Ending
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.live.datagram_dialer import DatagramDialer
-from simulator.live.dialer import Dialer, Mode, new_dialer
+from simulator.live.port_modes import Mode, new_dialer
 from simulator.live.self_connect import WaryDialer
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
 
 if TYPE_CHECKING:
+    from simulator.live.dialer import Dialer
     from simulator.live.settings import SourceSettings
 
 

@@ -1,4 +1,4 @@
-"""How a connect of the model takes its source port: the modes of `live/dialer.py`, without sockets.
+"""How a connect of the model takes its source port: the modes of `live/port_modes.py`, without sockets.
 
 Turns of source addresses, free lists and their draws are those of the kernel engine, from streams
 of the same names, so that ports that we pick ourselves come in the same order. Where the kernel
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
     from simulator.scenario.source import Source
 
-#: mode -> call and error of a connect that finds no port (Linux 6.18; `live/dialer.py`).
+#: mode -> call and error of a connect that finds no port (Linux 6.18; `live/port_modes.py`).
 NO_PORT: Final = {
     "kernel": (Call.CONNECT, errno.EADDRNOTAVAIL),
     "late-bind": (Call.CONNECT, errno.EADDRNOTAVAIL),

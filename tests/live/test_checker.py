@@ -11,13 +11,16 @@ import pytest
 
 from simulator.kernel.sockets import open_listener
 from simulator.live.checker import Checker, CheckSettings
-from simulator.live.dialer import Dialer, KernelDialer, UserspaceDialer
+from simulator.live.kernel_dialer import KernelDialer
 from simulator.live.reactor import Reactor
+from simulator.live.userspace_dialer import UserspaceDialer
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from simulator.live.dialer import Dialer
 
 MS = 1_000_000
 BACKEND = "127.3.0.1"

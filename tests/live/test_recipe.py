@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from simulator.live.dialer import Dialer, Mode, new_dialer
+from simulator.live.port_modes import Mode, new_dialer
 from simulator.live.recipe import Recipe
 from simulator.live.self_connect import WaryDialer
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random
+
+if TYPE_CHECKING:
+    from simulator.live.dialer import Dialer
 
 ONE = ("127.0.0.2",)
 

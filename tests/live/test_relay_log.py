@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from simulator.live.dialer import KernelDialer
+from simulator.live.kernel_dialer import KernelDialer
 from simulator.live.relay_log import RelayLog, RelaySettings
 from simulator.records import DIAL_COLUMNS, REFUSAL_COLUMNS, Call, Ending, Hop
 

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from simulator.live.dialer import Mode
+from simulator.live.port_modes import Mode
 from simulator.live.settings import SourceSettings
 from simulator.live.sources import source_dialer
 from tests.support.namespace import in_namespace

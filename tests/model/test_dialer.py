@@ -87,7 +87,7 @@ def test_userspace_draws_the_ports_that_the_kernel_engine_draws() -> None:
     for _ in range(10):
         assert dialer.dial(0, 0) is not None
         drawn.append(dialer.last_port)
-    # As `live/sources.py` and `live/dialer.py` make it: one stream for the order and for draws.
+    # As `live/sources.py` and `live/port_modes.py` make it: one stream for the order and for draws.
     stream = pure_random(stream_key(5, "balancer", 0) >> 65, "balancer-ports", 0)
     free = RandomFreePorts(shuffled(usable_ports(PortRange(50_000, 50_009)), stream), stream)
     assert drawn == [free.take() for _ in range(10)]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from simulator.live.dialer import FAILED, new_dialer
+from simulator.live.dialer import FAILED
+from simulator.live.port_modes import new_dialer
 from simulator.ports.range import PortRange
 from simulator.preflight.hops import (
     blocked_ns,
@@ -29,7 +30,7 @@ from tests.support.namespace import in_namespace, write_sysctl
 from tests.support.scenarios import small
 
 if TYPE_CHECKING:
-    from simulator.live.dialer import Mode
+    from simulator.live.port_modes import Mode
     from simulator.preflight.hops import Ceiling
     from simulator.scenario.schema import Scenario
 

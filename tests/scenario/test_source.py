@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from simulator.live.dialer import Mode
+from simulator.live.port_modes import Mode
 from simulator.ports.range import PortRange
 from simulator.scenario.source import Source, SourcePortMode
 from tests.support.scenarios import SMALL, complaints, small

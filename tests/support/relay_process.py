@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from simulator.balancing.policies.select import select_load, select_policy
 from simulator.kernel.sockets import open_listener
 from simulator.live.compiled.relay import CompiledRelay
-from simulator.live.dialer import Mode, new_dialer
 from simulator.live.ejecting import EjectingRelay
 from simulator.live.governed import GovernedRelay
+from simulator.live.port_modes import Mode, new_dialer
 from simulator.live.relay import Relay, RelaySettings
 from simulator.ports.range import PortRange
 from simulator.seeds import pure_random

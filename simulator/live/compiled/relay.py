@@ -22,10 +22,10 @@ import numpy as np
 from simulator.errors import Refused
 from simulator.live.compiled import dialing, layout, machine
 from simulator.live.compiled.bare import BareSockets, Nothing, name_of
-from simulator.live.dialer import LOST_RACE, LOST_RACES_MAX, UserspaceDialer
 from simulator.live.pairs import BULK, CONNECTING, NOBODY
 from simulator.live.reactor import EVENTS_PER_WAKEUP
 from simulator.live.relay import Relay
+from simulator.live.userspace_dialer import LOST_RACE, LOST_RACES_MAX, UserspaceDialer
 from simulator.records import DIAL_COLUMNS, Call, Ending
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 
 from simulator.kernel.sockets import LINGER_ZERO, open_listener
 from simulator.live.balancers.sidecar import SidecarRelay
-from simulator.live.dialer import new_dialer
+from simulator.live.port_modes import new_dialer
 from simulator.live.relay import RelaySettings
 from simulator.ports.range import PortRange
 from simulator.records import CUT_COLUMNS, REFUSAL_COLUMNS, Call, Hop

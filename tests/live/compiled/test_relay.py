@@ -16,13 +16,14 @@ import pytest
 
 from simulator.errors import Refused
 from simulator.live.compiled.relay import CompiledRelay
-from simulator.live.dialer import LOST_RACES_MAX, Mode
+from simulator.live.userspace_dialer import LOST_RACES_MAX
 from simulator.ports.range import PortRange
 from simulator.records import Call, Ending
 from tests.support.namespace import in_namespace
 from tests.support.stage import staged
 
 if TYPE_CHECKING:
+    from simulator.live.port_modes import Mode
     from tests.support.stage import Stage
 
 SOURCES = ("127.2.1.1", "127.2.1.2")

@@ -11,6 +11,7 @@ import errno
 import itertools
 import socket
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.kernel.sockets import open_listener
-from simulator.live.dialer import FAILED, KernelDialer, Mode
+from simulator.live.dialer import FAILED
+from simulator.live.kernel_dialer import KernelDialer
 from simulator.ports.range import PortRange
 from simulator.ports.selection.linux import (
     EPOCH_S,
@@ -32,6 +34,9 @@ from simulator.ports.selection.selector import NO_PORT, Asked, Selector
 from simulator.records import Call
 from simulator.seeds import pure_random
 from tests.support.namespace import in_namespace, write_sysctl
+
+if TYPE_CHECKING:
+    from simulator.live.port_modes import Mode
 
 PORTS = PortRange(40_000, 40_199)
 SERVER = Asked("server")
