@@ -1,4 +1,4 @@
-"""How a connect of the model takes its source port: the modes of `live/port_modes.py`, without sockets.
+"""How a connect of the model takes its port: the modes of `live/port_modes.py`, without sockets.
 
 Turns of source addresses, free lists and their draws are those of the kernel engine, from streams
 of the same names, so that ports that we pick ourselves come in the same order. Where the kernel
