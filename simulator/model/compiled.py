@@ -6,20 +6,18 @@ to somebody else. Compiling is done by one call on next to nothing, before any c
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.kernel.compile_cache import compile_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def cache_folder() -> Path:
-    """Where compiled code is kept: ``$XDG_CACHE_HOME/portchurn``, by default ``~/.cache``."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "portchurn" / "compiled"
+#: All that compiled code is made from.
+_SOURCES: Final = ("model/stream_loops.py",)
 
 
 @cache
@@ -29,16 +27,13 @@ def compiler() -> Callable[[Callable[..., Any]], Callable[..., Any]] | None:
         numba: Any = import_module("numba")
     except ModuleNotFoundError:
         return None
-    keeps = True
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-    except OSError:
-        keeps = False  # a few seconds more each time
-    numba.config.CACHE_DIR = str(cache_folder())
+    folder = compile_cache("model", _SOURCES)
+    if folder is not None:  # else a few seconds more each time
+        numba.config.CACHE_DIR = str(folder)
 
     def made_fast(loop: Callable[..., Any]) -> Callable[..., Any]:
         # No reordering of floating point: results must be those of the loop as it is written.
-        fast: Callable[..., Any] = numba.njit(cache=keeps, fastmath=False)(loop)
+        fast: Callable[..., Any] = numba.njit(cache=folder is not None, fastmath=False)(loop)
         return fast
 
     return made_fast

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from simulator.model import compiled
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_without_numba_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,13 +19,6 @@ def test_without_numba_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(compiled, "import_module", missing)
     assert compiled.compiler.__wrapped__() is None
-
-
-def test_what_is_compiled_is_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert compiled.cache_folder() == Path("/somewhere/portchurn/compiled")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert compiled.cache_folder() == Path.home() / ".cache" / "portchurn" / "compiled"
 
 
 @pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.errors import RunFailed
+from simulator.kernel.compile_cache import PACKAGE
 from simulator.live.compiled import cache
 
 if TYPE_CHECKING:
@@ -42,23 +42,6 @@ def test_what_is_compiled_first_is_loaded_later_and_said_once(home: Path) -> Non
     assert loaded.stdout.split() == ["1", "0"]
 
 
-def test_the_folder_is_the_users_alone(home: Path) -> None:
-    folder = cache.cache_folder()
-    assert folder is not None
-    assert folder.parent == home / "portchurn"
-    assert folder.stat().st_mode & 0o077 == 0
-    assert folder.stat().st_uid == os.getuid()
-
-
-def test_the_folder_of_all_of_numba_is_taken_where_it_is_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "mine"))
-    folder = cache.cache_folder()
-    assert folder is not None
-    assert folder.is_relative_to(tmp_path / "mine")
-
-
 def test_without_a_folder_it_is_said_that_every_start_compiles(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +69,7 @@ def test_every_file_that_compiled_code_takes_something_from_names_the_folder() -
     for name in cache._SOURCES:
         if "/compiled/" not in name:
             continue
-        tree = ast.parse((cache._PACKAGE / name).read_text())
+        tree = ast.parse((PACKAGE / name).read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("simulator."):
                 file = (node.module or "").removeprefix("simulator.").replace(".", "/") + ".py"
