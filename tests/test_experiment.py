@@ -166,6 +166,7 @@ async def test_a_run_that_broke_keeps_what_it_had_without_a_summary(tmp_path: Pa
 
 
 @pytest.mark.namespace
+@pytest.mark.alone
 async def test_an_answer_is_stored_and_can_be_had_again_from_the_records_alone(
     tmp_path: Path,
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_round_measures_work_that_was_done(subject: str) -> None:
 
 
 @pytest.mark.namespace
+@pytest.mark.alone
 @pytest.mark.parametrize("workload", ["keepalive", "bulk"])
 def test_open_connections_are_kept_busy(workload: str) -> None:
     plan = RoundPlan(subject="own", seconds=0.3, warmup_s=0.2, at_once=4, workload=workload)

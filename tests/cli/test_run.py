@@ -218,10 +218,10 @@ def test_the_model_is_named_in_text_and_costs_nothing(scenario: Path, tmp_path: 
 def test_what_the_model_cannot_do_is_refused_by_name(scenario: Path, tmp_path: Path) -> None:
     done = portchurn(
         *("run", scenario, "--engine", "model", "--results", tmp_path / "results"),
-        *("--set", "balancer.cap=3"),
+        *("--set", "balancer.descriptors=100"),
     )
     assert done.code == 3
-    assert "balancer.cap" in done.err
+    assert "balancer.descriptors" in done.err
     assert_one_message(done.err)
 
 

@@ -72,7 +72,9 @@ def test_a_nat_that_only_counts_its_places_tells_no_ports(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("path", ["stretches", "events"])
 def test_ports_agree_with_the_tuples_of_the_same_sample(tmp_path: Path, path: str) -> None:
-    more = ["balancer.policy.name=peak-ewma"] if path == "events" else []
+    # Few connections go by events, which know at what cost each port was found.
+    more = ["traffic.0.arrivals.constant=5100/s", "kernel.port_range=50000-53999"]
+    more = [] if path == "events" else more
     summary, run = modelled(TEXT, tmp_path, *more)
     assert summary["model"]["path"] == path
     told = 0
