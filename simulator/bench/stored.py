@@ -22,7 +22,7 @@ from simulator.store.layout import (
     BENCH_SCHEMA,
     MANIFEST,
     make_folder,
-    new_run_id,
+    make_run_folder,
     prepare_root,
 )
 
@@ -63,8 +63,7 @@ def keep(
     prepare_root(root)
     make_folder(root / f"bench-{name}", exist_ok=True)
     started = wall_label()
-    folder = root / f"bench-{name}" / new_run_id(started, "")
-    make_folder(folder, exist_ok=False)
+    folder = make_run_folder(root / f"bench-{name}", started, "")
     versions = {row.subject: row.version for row in rows}
     manifest = {
         "schema": BENCH_SCHEMA,

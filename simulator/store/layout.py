@@ -33,6 +33,8 @@ BENCH_SCHEMA: Final = "portchurn.bench/1"
 MANIFEST_SCHEMA: Final = "portchurn.run/1"
 LINE_STREAMS: Final = ("samples", "roles", "leases", "events", "folded")
 
+#: Run ids of one second differ by 16 bits, so that two draws in a row are taken once in 65,536.
+_MOST_DRAWS: Final = 16
 _RUN_ID_RE: Final = re.compile(r"\d{8}-\d{6}(-[a-z0-9]+)*-[0-9a-f]{4}")
 
 
@@ -78,6 +80,21 @@ def make_folder(path: Path, *, exist_ok: bool) -> None:
         raise Refused(f"{path} exists and is not a folder; name another with --results") from None
     except OSError as error:
         raise Refused(f"the results folder {path} cannot be made: {error.strerror}") from None
+
+
+def make_run_folder(above: Path, started: dt.datetime, variant: str) -> Path:
+    """A new folder named by a run id; another id is drawn where one of this second has it.
+
+    Raises:
+        Refused: it cannot be created.
+    """
+    folder = above / new_run_id(started, variant)
+    for _ in range(_MOST_DRAWS):
+        if not os.path.lexists(folder):
+            break
+        folder = above / new_run_id(started, variant)
+    make_folder(folder, exist_ok=False)
+    return folder
 
 
 def prepare_root(root: Path) -> None:

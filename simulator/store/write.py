@@ -41,7 +41,7 @@ from simulator.store.layout import (
     SCENARIO,
     SUMMARY,
     make_folder,
-    new_run_id,
+    make_run_folder,
     point_latest,
     prepare_root,
 )
@@ -329,8 +329,7 @@ def create_run(  # noqa: PLR0913 - the manifest is made of exactly these
     prepare_root(root)
     make_folder(root / slug, exist_ok=True)
     started = wall_label()
-    folder = root / slug / new_run_id(started, variant)
-    make_folder(folder, exist_ok=False)
+    folder = make_run_folder(root / slug, started, variant)
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "id": folder.name,

@@ -9,6 +9,7 @@ import pytest
 
 from simulator.errors import Refused
 from simulator.slugs import LATEST
+from simulator.store import layout
 from simulator.store.layout import (
     is_run_id,
     make_folder,
@@ -31,6 +32,16 @@ def test_a_run_id_sorts_by_time_and_holds_its_variant() -> None:
     assert is_run_id(first)
     assert is_run_id(later)
     assert first < later
+
+
+def test_a_run_id_that_is_taken_is_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["taken", "taken", "free"])
+    monkeypatch.setattr(layout, "new_run_id", lambda _started, _variant: next(drawn))
+    (tmp_path / "taken").mkdir()
+    assert layout.make_run_folder(tmp_path, MOMENT, "") == tmp_path / "free"
+    assert (tmp_path / "free").is_dir()
 
 
 @pytest.mark.parametrize("name", ["", "..", "20260304-050607", "20260304-050607-XYZW", "latest"])
