@@ -23,6 +23,8 @@ _NO_STREAM: Final = (
     "nginx has no stream module here; on Debian: apt-get install libnginx-mod-stream"
 )
 _WITHIN_S: Final = 10
+#: The nginx that first could pass an end on (proxy_half_close).
+_PASSES_ENDS: Final = (1, 21, 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,12 @@ class Peer:
 def find(name: str) -> str:
     """The path of a program, "" when there is none."""
     return shutil.which(name) or shutil.which(name, path=_PLACES) or ""
+
+
+def passes_ends(version: str) -> bool:
+    """Whether an nginx can pass on the end of one side; one of no known version can."""
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    return found is None or tuple(map(int, found.groups())) >= _PASSES_ENDS
 
 
 def look_for(name: str) -> Peer:

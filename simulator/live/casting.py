@@ -163,6 +163,7 @@ def _balancer_roles(scenario: Scenario, folder: Path, loop: str) -> list[RoleSpe
                 options=policy_options(scenario),
                 care=care_settings(scenario.balancer),
                 compiled=balancer.compiled,
+                half_close=balancer.half_close,
             ),
             descriptors=balancer.descriptors,
             loop=loop,

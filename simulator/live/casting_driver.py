@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.engine import TEMPLATE
 from simulator.errors import Refused
-from simulator.kernel.peers import look_for
+from simulator.kernel.peers import look_for, passes_ends
 from simulator.live.driver_settings import DriverRole
 from simulator.preflight.hops import source_ports
 
@@ -44,6 +44,11 @@ def driver_role(
     peer = look_for(balancer.driver)
     if peer.missing:
         raise Refused(f"balancer.driver: {peer.missing}")
+    if balancer.driver == "nginx" and balancer.half_close and not passes_ends(peer.version):
+        raise Refused(
+            f"balancer.half_close: is true, and nginx {peer.version} ends both sides at the first "
+            f"end; write false, or have nginx 1.21.4 or newer"
+        )
     checks = balancer.health_checks
     names_ports = balancer.source.ports == "userspace"
     ports = source_ports(scenario, balancer.source)
@@ -69,6 +74,7 @@ def driver_role(
         buffer_bytes=balancer.buffer,
         backlog=balancer.backlog,
         close=balancer.close,
+        half_close=balancer.half_close,
         slow_start_ms=balancer.slow_start // _MS,
         check_every_ms=checks.every // _MS if checks else 0,
         check_timeout_ms=checks.timeout // _MS if checks else 0,

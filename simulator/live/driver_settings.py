@@ -23,6 +23,7 @@ class DriverRole:
         backends: how many there are, present or not.
         sources: source addresses; none = a plain connect.
         first, last: ports that it takes itself; 0 where the kernel picks.
+        half_close: whether the end of one side is passed on, and that of the other awaited.
         check_every_ms: time between two health checks of a backend; 0 = none.
         moves: whether backends come and go, so that each server's counters are of interest.
         template: text of the user's own configuration, "" = made from all this.
@@ -49,6 +50,7 @@ class DriverRole:
     buffer_bytes: int = 65_536
     backlog: int = 4_096
     close: str = "client"
+    half_close: bool = True
     slow_start_ms: int = 0
     check_every_ms: int = 0
     check_timeout_ms: int = 0

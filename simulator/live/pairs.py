@@ -76,7 +76,7 @@ class Pairs:
         loop: the event loop it lives in.
         dialer: opened the upstreams and closes them.
         load: told when an upstream has ended.
-        settings: the buffer.
+        settings: the buffer, and whether ends are passed on.
     """
 
     # Slots, since an object with more than 30 attributes would be read by slower means.
@@ -91,6 +91,7 @@ class Pairs:
         "_conduits",
         "_dialer",
         "_flags",
+        "_half_close",
         "_leaving",
         "_load",
         "_log",
@@ -115,6 +116,7 @@ class Pairs:
         self._log = RelayLog()
         self._reactor = Reactor(loop, self._on_event)
         self._chunk = min(_READ_BYTES, settings.buffer_bytes)
+        self._half_close = settings.half_close
         self._small_chunk = min(_SMALL_READ_BYTES, settings.buffer_bytes)
         # By descriptor; grown as numbers come up.
         self._flags: list[int] = []
@@ -368,9 +370,9 @@ class Pairs:
             self._pass_eof(fd)
 
     def _pass_eof(self, fd: int) -> None:
-        """One side has ended: end the other direction likewise, or all if that was the second."""
+        """One side has ended: end the other direction likewise, or all there is left to end."""
         peer = self._peer[fd]
-        if self._flags[peer] & EOF:
+        if self._flags[peer] & EOF or not self._half_close:
             self._end(peer if self._flags[fd] & UPSTREAM else fd)
             return
         try:

@@ -32,12 +32,15 @@ class RelaySettings:
         retries: further backends tried when a connect fails.
         idle_timeout_ns: a connection silent for so long is closed by the relay.
         buffer_bytes: most bytes held for one direction of one connection.
+        half_close: whether the end of one side is passed on and that of the other awaited, or ends
+            both.
     """
 
     connect_timeout_ns: int = 3_000_000_000
     retries: int = 1
     idle_timeout_ns: int = 60_000_000_000
     buffer_bytes: int = 65_536
+    half_close: bool = True
 
     def __post_init__(self) -> None:
         if min(self.connect_timeout_ns, self.idle_timeout_ns, self.buffer_bytes) < 1:

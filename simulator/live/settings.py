@@ -95,6 +95,7 @@ class BalancerRole:
     options: PolicyOptions = field(default_factory=PolicyOptions)
     care: CareSettings = field(default_factory=CareSettings)
     compiled: bool = False  # the data path as machine code
+    half_close: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

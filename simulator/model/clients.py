@@ -83,6 +83,7 @@ class Clients:
         self._timeout_ns = scenario.clients.timeout
         has_balancer = scenario.balancer.driver != "none"
         self._idle_ns = scenario.balancer.idle_timeout if has_balancer else 0
+        self._half_close = scenario.balancer.half_close
         self._backend_idle_ns = scenario.backends.idle_timeout or 0
         self._plan = PlanRows(scenario, plan)
         self._streams = scenario.backends.stream is not None
@@ -306,7 +307,8 @@ class Clients:
         close = self._close
         by_backend = close == "backend" and bool(self._requests[connection.row])
         waits = close != "reset" and not by_backend
-        if waits and server is not None and server.state == HANGING:
+        waits_for_it = waits and self._half_close
+        if waits_for_it and server is not None and server.state == HANGING:
             connection.state = HALF_CLOSED  # nobody closes the other half until that one is back
             connection.stamp += 1
             self._watch_silence(connection, now_ns, None)

@@ -108,6 +108,14 @@ class Balancer(Mapping):
             "`backend` (nobody's ephemeral port is held), `reset` (nothing is kept anywhere)"
         ),
     )
+    half_close: bool = Field(
+        default=True,
+        description=(
+            "whether the end of one side's stream is passed on and the other side's awaited, so "
+            "that an answer may follow a client's last word; or `false`: whoever ends first ends "
+            "both, which is nginx's way unless told otherwise, and leaves no half open for long"
+        ),
+    )
     connect_timeout: TimeNs = Field(
         default=as_written("3s"), gt=0, description="longest wait for a backend to accept"
     )

@@ -84,6 +84,8 @@ def _wrong(balancer: Balancer) -> Iterator[tuple[Where, str]]:
                 "config",
                 f"is not used with driver: {driver}; name haproxy or nginx, or delete it",
             )
+        if not balancer.half_close and driver != "own":
+            yield "half_close", f"is not used with driver: {driver}; delete it"
         return
     policy = balancer.policy
     if policy.name not in POLICIES[driver]:
@@ -93,6 +95,8 @@ def _wrong(balancer: Balancer) -> Iterator[tuple[Where, str]]:
     why = _CLOSES[driver].get(balancer.close)
     if why:
         yield "close", f"is {balancer.close}, which {driver} cannot: {why}"
+    if driver == "haproxy" and not balancer.half_close:
+        yield "half_close", "is false, but haproxy always passes an end on; delete it"
     modes = PORT_MODES[driver]
     if balancer.source.ports not in modes:
         yield "source.ports", f"is {balancer.source.ports}, which {driver} cannot; {_known(modes)}"

@@ -58,3 +58,14 @@ def test_an_nginx_without_streams_is_no_driver(
     assert "libnginx-mod-stream" in found.missing
     (tmp_path / "ngx_stream_module.so").touch()
     assert peers.look_for("nginx").missing == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "passes"),
+    [
+        *(("1.18.0", False), ("1.21.3", False), ("1.9.15", False)),
+        *(("1.21.4", True), ("1.22.1", True), ("2.0.0", True), ("built yesterday", True)),
+    ],
+)
+def test_only_a_newer_nginx_passes_ends_on(version: str, passes: bool) -> None:
+    assert peers.passes_ends(version) == passes

@@ -40,6 +40,17 @@ def test_times_are_in_ms_and_ports_only_where_it_takes_them_itself() -> None:
     assert (role.first, role.last, role.sources) == (51_000, 51_009, ("127.3.0.1",))
 
 
+def test_an_nginx_that_passes_no_end_on_is_refused_unless_none_is_to_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = Peer(name="nginx", binary="/usr/sbin/nginx", version="1.18.0")
+    monkeypatch.setattr(casting_driver, "look_for", lambda _name: old)
+    with pytest.raises(Refused, match=r"half_close: is true, and nginx 1\.18\.0 ends both"):
+        driver_role(small("balancer={driver: nginx}"), FRONT, ())
+    ended = driver_role(small("balancer={driver: nginx, half_close: false}"), FRONT, ())
+    assert not ended.half_close
+
+
 def test_one_minder_stands_for_all_workers() -> None:
     scenario = small("balancer={driver: haproxy, workers: 2, source: {addresses: 2}}")
     (spec,) = [one for one in cast(scenario, Path("x"), 10).roles if one.kind == "balancer"]

@@ -48,6 +48,32 @@ async def test_a_client_that_says_nothing_and_ends_gets_its_whole_answer() -> No
 
 
 @pytest.mark.parametrize("who", ["client", "backend"])
+async def test_without_half_closes_whoever_ends_first_ends_both(who: str) -> None:
+    async with staged(settings=RelaySettings(half_close=False)) as stage:
+        client = stage.client()
+        await stage.loop.sock_sendall(client, b"question")
+        backend = await stage.backend()
+        assert await stage.loop.sock_recv(backend, 100) == b"question"
+        one, other = (client, backend) if who == "client" else (backend, client)
+        await stage.loop.sock_sendall(one, b"last words")
+        one.shutdown(socket.SHUT_WR)
+        assert await stage.receive(other) == b"last words"
+        assert await stage.receive(one) == b"", "nothing more will come"
+        statistics = await stage.until(lambda now: now.active == 0)
+        assert statistics.resets == 0
+
+
+async def test_without_half_closes_a_client_that_ends_before_it_is_dialed_for_ends_both() -> None:
+    async with staged(settings=RelaySettings(half_close=False)) as stage:
+        client = stage.client()
+        await stage.loop.sock_sendall(client, b"only words")
+        client.shutdown(socket.SHUT_WR)
+        assert await stage.receive(await stage.backend()) == b"only words"
+        assert await stage.receive(client) == b""
+        await stage.until(lambda now: now.active == 0)
+
+
+@pytest.mark.parametrize("who", ["client", "backend"])
 async def test_a_reset_arrives_as_a_reset_with_all_that_was_said_before(who: str) -> None:
     async with staged() as stage:
         client = stage.client()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from simulator.scenario.balancer import Balancer
 from simulator.scenario.driver import POLICIES
@@ -20,6 +21,7 @@ NGINX = "balancer.driver=nginx"
         (HAPROXY, "balancer.policy=maglev", "balancer.policy"),
         (HAPROXY, "balancer.policy={name: ring-hash, key: connection}", "balancer.policy.key"),
         (HAPROXY, "balancer.close=balancer", "balancer.close"),
+        (HAPROXY, "balancer.half_close=false", "balancer.half_close"),
         (HAPROXY, "balancer.source.ports=early-bind", "balancer.source.ports"),
         (HAPROXY, "balancer.source.ports=permanent", "balancer.source.ports"),
         (HAPROXY, "balancer.source={ports: userspace, pick: random}", "balancer.source.pick"),
@@ -79,6 +81,12 @@ def test_haproxys_list_of_ports_is_gone_through_in_turn_unless_told_otherwise() 
     assert made.balancer.source.pick == "sequential"
     # A resolved scenario names it, so that it reads the same again.
     assert Scenario.model_validate(resolved(made)) == made
+
+
+@pytest.mark.parametrize("driver", ["none", "resolver"])
+def test_without_a_relay_there_is_no_end_to_pass_on(driver: str) -> None:
+    with pytest.raises(ValidationError, match=f"not used with driver: {driver}"):
+        Balancer.model_validate({"driver": driver, "half_close": False})
 
 
 def test_our_own_balancer_is_asked_nothing_of_the_kind() -> None:

@@ -134,6 +134,7 @@ def _server(role: DriverRole) -> Iterator[str]:
         yield f"    proxy_bind {'$source' if len(role.sources) > 1 else role.sources[0]};"
     yield f"    proxy_connect_timeout {role.connect_timeout_ms}ms;"
     yield f"    proxy_timeout {role.idle_timeout_ms}ms;"
+    yield f"    proxy_half_close {'on' if role.half_close else 'off'};"
     yield f"    proxy_buffer_size {role.buffer_bytes};"
     yield f"    proxy_next_upstream {'on' if role.retries else 'off'};"
     yield f"    proxy_next_upstream_tries {role.retries + 1};"

@@ -50,6 +50,7 @@ def build_relay(loop: asyncio.AbstractEventLoop, settings: BalancerRole, index: 
         connect_timeout_ns=settings.connect_timeout_ns,
         idle_timeout_ns=settings.idle_timeout_ns,
         retries=settings.retries,
+        half_close=settings.half_close,
     )
     listener = open_listener(
         *settings.front, backlog=settings.backlog, reuse_port=settings.reuse_port

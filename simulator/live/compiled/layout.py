@@ -45,7 +45,9 @@ TIME: Final = 18  # struct timespec
 PEER_NAME: Final = 20  # struct sockaddr_in, and its length behind it
 NUMBER: Final = 23  # an option's value
 EVENT: Final = 24  # struct epoll_event
-BOARD_PLACES: Final = 26
+WRITTEN: Final = 26  # the order whose first bytes are looked at
+HALF_CLOSE: Final = 27  # whether the end of one side is passed on, and the other side's awaited
+BOARD_PLACES: Final = 28
 
 # Columns of `orders`.
 CLIENT: Final = 0
@@ -53,7 +55,9 @@ PICKED: Final = 1  # backend, or below 0: nothing to do
 SOURCE: Final = 2  # index of the source address
 PORT: Final = 3  # source port, 0 where the kernel picks
 DIALED: Final = 4  # the upstream, set here; below 0 if there is none
-ORDER_COLUMNS: Final = 5
+CONNECTED_NS: Final = 5  # when connect() returned, set here
+TAKEN_NS: Final = 6  # time inside bind() and connect(), set here
+ORDER_COLUMNS: Final = 7
 
 # Places of `how`.
 BINDS: Final = 0  # whether bind() is called at all
@@ -67,8 +71,8 @@ HELD: Final = 1  # FD did not take all of `data`
 FULL: Final = 2  # FD had more than `data` holds: bulk
 WAS_RESET: Final = 3  # reading FD failed
 WRITE_FAILED: Final = 4  # writing to FD failed
-ODD_END: Final = 8  # both sides of client FD have ended, and it is not plain
-# Of a dial, besides HELD and WAS_RESET:
+ODD_END: Final = 8  # client FD is at its end, and not plain
+# Of a dial, besides HELD, WAS_RESET and ODD_END:
 FAILED: Final = 5  # CALL failed with WHAT; there is no upstream
 ON_ITS_WAY: Final = 6  # the connect is not through yet
 REFUSED: Final = 7  # the connect that seemed on its way failed with WHAT

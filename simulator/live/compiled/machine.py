@@ -36,6 +36,7 @@ from simulator.live.compiled.layout import (
     FD,
     FLAGS,
     FULL,
+    HALF_CLOSE,
     HELD,
     ODD_END,
     PEER,
@@ -113,9 +114,9 @@ def close_ended(board: Row, ended: Rows) -> None:
 
 @njit(LONG(LONG, LONG, LINE, TABLE, TABLE), cache=KEEPS)
 def _pass_end(fd: int, peer: int, board: Row, state: Rows, ended: Rows) -> int:
-    """One side sends no more: tell the other, or end both if that was the second."""
+    """One side sends no more: tell the other, or end both if that is all there was to wait for."""
     state[fd, FLAGS] |= EOF
-    if not state[peer, FLAGS] & EOF:
+    if board[HALF_CLOSE] and not state[peer, FLAGS] & EOF:
         if shutdown(peer, _SHUT_WR) < 0:
             board[FD] = peer
             return WAS_RESET

@@ -58,6 +58,7 @@ _CLOSED: Final = layout.CLOSED
 _DUE: Final = layout.DUE
 _ERROR: Final = layout.ERROR
 _ROWS: Final = layout.ROWS
+_WRITTEN: Final = layout.WRITTEN
 _NO_BACKEND: Final = (int(Call.PICK), int(Ending.NO_BACKEND), NOBODY)
 
 
@@ -118,6 +119,7 @@ class CompiledRelay(Relay):
         self._lay_out(np.zeros((rows, layout.STATE_COLUMNS), np.int64))
         self._waiting = cast("Any", Nothing())
         self._board = np.zeros(layout.BOARD_PLACES, np.int64)
+        self._board[layout.HALF_CLOSE] = settings.half_close
         self._told = self._board.data  # the same, and a fifth of the time to look at a number
         self._bytes = cast("Any", self._board[layout.UP : layout.DOWN + 1].data)
         self._events = np.zeros(EVENTS_PER_WAKEUP * layout.EVENT_WORDS, np.uint32)
@@ -306,7 +308,7 @@ class CompiledRelay(Relay):
     def _dial(self, count: int) -> None:
         """Have the orders carried out."""
         told = self._told
-        told[_AT] = 0
+        told[_AT] = told[_WRITTEN] = 0
         self._races.clear()
         case, seen = -1, 0
         while case != _THROUGH:
@@ -328,14 +330,13 @@ class CompiledRelay(Relay):
             if rows:
                 self._dialer.count(rows)
                 self._log.extend(self._dial_bytes[: rows * _DIAL_BYTES])
-            behind = told[_AT]
             if self._ports is not None:
-                self._hold_ports(self._ports, seen, behind)
-                seen = behind
+                self._hold_ports(self._ports, seen, told[_AT])
             if case == layout.FAILED:
-                self._on_failure(behind - 1)
+                self._on_failure(told[_AT] - 1)
             elif case != _THROUGH:
-                self._see_to_dial(case, self._orders[behind - 1].tolist())
+                self._see_to_dial(case, self._orders[told[_WRITTEN] - 1].tolist())
+            seen = told[_AT]  # a step back where the next port of a list is tried
 
     def _hold_ports(self, dialer: UserspaceDialer, first: int, behind: int) -> None:
         for row in range(first, behind):
@@ -346,7 +347,7 @@ class CompiledRelay(Relay):
     def _on_failure(self, row: int) -> None:
         """A dial failed at once: from the next port, or toward the next backend."""
         dialer = self._dialer
-        client, backend, source, port, _ = self._orders[row].tolist()
+        client, backend, source, port = self._orders[row, : layout.DIALED].tolist()
         dialer.note(source, port, self._told[layout.CALL_NS], self._told[layout.ENDED_NS])
         dialer.note_failure(Call(self._told[layout.CALL]), self._told[layout.WHAT])
         ports = self._taken[row] if self._ports is not None else None
@@ -364,10 +365,10 @@ class CompiledRelay(Relay):
     def _see_to_dial(self, case: int, order: list[int]) -> None:
         """A connect that is not plain goes the way of every relay."""
         dialer = self._dialer
-        client, _, source, port, upstream = order
+        client, _, source, port, upstream, ended_ns, call_ns = order
         if self._flags[upstream] & CONNECTING:  # its result is not in the log yet
             dialer.count(1)
-            dialer.note(source, port, self._told[layout.CALL_NS], self._told[layout.ENDED_NS])
+            dialer.note(source, port, call_ns, ended_ns)
             if case != layout.ON_ITS_WAY:
                 self._log.begun(dialer, self.t0_ns, upstream)
         if case == layout.ON_ITS_WAY:
@@ -376,6 +377,8 @@ class CompiledRelay(Relay):
             self._on_connect_error(upstream, self._told[layout.WHAT], self._unwritten())
         elif case == layout.HELD:
             self._hold_back(upstream, self._unwritten())
+        elif case == layout.ODD_END:
+            self._end(client)
         else:
             self._on_reset(self._told[layout.FD])
 

@@ -49,6 +49,7 @@ stream {
         proxy_pass backends;
         proxy_connect_timeout 3000ms;
         proxy_timeout 60000ms;
+        proxy_half_close on;
         proxy_buffer_size 65536;
         proxy_next_upstream on;
         proxy_next_upstream_tries 2;
@@ -75,6 +76,10 @@ def test_a_plain_relay_word_for_word() -> None:
 
 def test_without_retries_nobody_else_is_tried() -> None:
     assert "proxy_next_upstream off;" in rendered(replace(ROLE, retries=0))
+
+
+def test_the_first_end_ends_both_where_half_closes_are_not_wanted() -> None:
+    assert "proxy_half_close off;" in rendered(replace(ROLE, half_close=False))
 
 
 def test_nobody_is_there_until_backends_are() -> None:

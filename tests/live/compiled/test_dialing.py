@@ -9,6 +9,7 @@ import socket
 from contextlib import closing
 
 import numpy as np
+import pytest
 
 from simulator.live.compiled import dialing, layout
 from simulator.live.compiled.bare import name_of
@@ -21,6 +22,7 @@ class Desk:
 
     def __init__(self, endpoint: tuple[str, int], rows: int = 1024) -> None:
         self.board = np.zeros(layout.BOARD_PLACES, np.int64)
+        self.board[layout.HALF_CLOSE] = 1
         self.state = np.zeros((rows, layout.STATE_COLUMNS), np.int64)
         self.orders = np.zeros((4, layout.ORDER_COLUMNS), np.int64)
         self.dials = np.zeros((4, len(DIAL_COLUMNS)), np.int64)
@@ -112,14 +114,51 @@ def test_a_refused_connect_stops_at_its_order_and_the_next_one_goes_on() -> None
             desk.order(said=b"one")
             desk.order(said=b"two")
             for order in (1, 2):
-                assert desk.dial() in (layout.REFUSED, layout.FAILED)
+                assert desk.dial() == layout.REFUSED
                 assert desk.board[layout.WHAT] == errno.ECONNREFUSED
-                assert desk.board[layout.AT] == order
+                assert desk.board[layout.WRITTEN] == order
                 upstream = int(desk.orders[order - 1, layout.DIALED])
-                if upstream >= 0:
-                    assert desk.state[upstream, layout.FLAGS] == LIVE | UPSTREAM | CONNECTING
-                    assert desk.board[layout.END] == 3, "what the client said is kept for another"
+                assert desk.state[upstream, layout.FLAGS] == LIVE | UPSTREAM | CONNECTING
+                assert desk.board[layout.END] == 3, "what the client said is kept for another"
             assert desk.board[layout.ROWS] == 0
+
+
+def test_who_says_nothing_is_announced_to_its_backend_at_once() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(Desk(server.getsockname())) as (desk),
+    ):
+        desk.order(said=b"")
+        desk.order(said=b"x")
+        assert desk.dial() == layout.THROUGH
+        server.setblocking(False)
+        # An ACK that was held back would come after 40 ms, and this asks once.
+        backends = [server.accept()[0] for _ in range(2)]
+        for backend in backends:
+            backend.close()
+
+
+@pytest.mark.parametrize(
+    ("half_close", "result"), [(1, layout.THROUGH), (0, layout.ODD_END)], ids=["passed", "both"]
+)
+def test_a_client_that_has_ended_ends_one_direction_or_all(half_close: int, result: int) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(Desk(server.getsockname())) as (desk),
+    ):
+        desk.board[layout.HALF_CLOSE] = half_close
+        desk.order(said=b"")
+        desk.clients[0].shutdown(socket.SHUT_WR)
+        assert desk.dial() == result
+        backend, _ = server.accept()
+        with backend:
+            backend.setblocking(False)
+            if half_close:
+                assert backend.recv(100) == b""
+            else:
+                assert desk.board[layout.FD] == desk.near[0].fileno()
+                with pytest.raises(BlockingIOError):
+                    backend.recv(100)
 
 
 def test_a_bind_that_fails_says_so_and_leaves_no_upstream() -> None:

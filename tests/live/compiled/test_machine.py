@@ -23,6 +23,7 @@ class Workbench:
 
     def __init__(self, rows: int = 1024) -> None:
         self.board = np.zeros(layout.BOARD_PLACES, np.int64)
+        self.board[layout.HALF_CLOSE] = 1
         self.state = np.zeros((rows, layout.STATE_COLUMNS), np.int64)
         self.events = np.zeros(16 * layout.EVENT_WORDS, np.uint32)
         self.strange = np.zeros((16, 2), np.int64)
@@ -96,6 +97,21 @@ def test_bytes_go_over_and_the_end_is_passed_on_and_both_are_closed() -> None:
     for fd in (near, far):
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(fd)
+
+
+@pytest.mark.parametrize("who", ["client", "backend"])
+def test_the_first_end_ends_both_where_ends_are_not_passed_on(who: str) -> None:
+    bench = Workbench()
+    bench.board[layout.HALF_CLOSE] = 0
+    client, backend, near, far = bench.pair()
+    with client, backend:
+        one, other = (client, backend) if who == "client" else (backend, client)
+        one.sendall(b"last words")
+        one.shutdown(socket.SHUT_WR)
+        assert bench.turn() == layout.THROUGH
+        assert bench.ended[: bench.board[layout.ENDED]].tolist() == [[near, far, 3]]
+        assert other.recv(100) == b"last words"
+        assert other.recv(100) == one.recv(100) == b""
 
 
 def test_what_stops_a_turn_leaves_the_rest_of_it_for_later() -> None:

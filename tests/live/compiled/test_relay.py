@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.errors import Refused
+from simulator.kernel.sockets import LINGER_ZERO
 from simulator.live.compiled.relay import CompiledRelay
 from simulator.live.userspace_dialer import LOST_RACES_MAX
 from simulator.ports.range import PortRange
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 SOURCES = ("127.2.1.1", "127.2.1.2")
 PORTS = PortRange(43_000, 43_009)
+#: Where a test itself holds ports: nobody who runs at the same time has the address.
+OWN_SOURCE = f"127.2.{100 + os.getpid() % 100}.{1 + os.getpid() // 100 % 250}"
 
 
 async def one_after_the_other(stage: Stage, count: int) -> None:
@@ -115,11 +118,11 @@ async def test_a_port_that_somebody_else_holds_is_passed_over() -> None:
     for port in range(43_000, 43_004):
         held.append(socket.socket())
         held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # over a TIME_WAIT
-        held[-1].bind((SOURCES[0], port))
+        held[-1].bind((OWN_SOURCE, port))
         held[-1].listen()
     try:
         free = PortRange(43_000, 43_004)
-        async with staged(mode="userspace", sources=SOURCES[:1], ports=free) as stage:
+        async with staged(mode="userspace", sources=(OWN_SOURCE,), ports=free) as stage:
             client = stage.client()
             await stage.loop.sock_sendall(client, b"x")
             statistics = await stage.until(lambda now: bool(now.bytes_up or now.refused))
@@ -135,6 +138,25 @@ async def test_a_port_that_somebody_else_holds_is_passed_over() -> None:
     finally:
         for sock in held:
             sock.close()
+
+
+@pytest.mark.usefixtures("both_data_paths")
+async def test_the_port_taken_after_a_lost_race_goes_back_on_its_list_too() -> None:
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # over a TIME_WAIT
+        held.bind((OWN_SOURCE, 43_000))
+        held.listen()
+        few = PortRange(43_000, 43_004)
+        async with staged(mode="userspace", sources=(OWN_SOURCE,), ports=few) as stage:
+            for number in range(1, 31):
+                client = stage.client()
+                await stage.loop.sock_sendall(client, b"x")
+                await stage.until(lambda now, sent=number: now.bytes_up == sent)  # type: ignore[misc]
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+                client.close()
+                await stage.until(lambda now, ended=number: now.resets == ended)  # type: ignore[misc]
+            assert stage.relay._dialer.statistics().lost_races > 0
+            assert 43_000 not in stage.dials()[:, 4]
 
 
 async def test_more_comes_in_one_wake_up_than_a_small_read_takes() -> None:
