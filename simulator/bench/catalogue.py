@@ -23,7 +23,7 @@ BENCHES: Final[dict[str, str]] = {
     "start": "How long from the command to its first connection, or its help?",
 }
 RELAY: Final = "relay"
-RELAY_QUESTION: Final = "What relaying costs, on four workloads: our relay and its peers."
+RELAY_QUESTION: Final = "What relaying costs, on five workloads: our relay and its peers."
 
 
 def _module(name: str) -> Any:  # noqa: ANN401 - a module; its two names are checked by tests

@@ -13,6 +13,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulator.kernel.peers import passes_ends
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,7 +40,7 @@ stream {{
     server {{
         listen {address}:{port} backlog=4096;
         proxy_connect_timeout 3s;
-        proxy_timeout 60s;
+        proxy_timeout 60s;{half_close}
         proxy_pass backends;
     }}
 }}
@@ -78,7 +80,12 @@ def version(binary: str) -> str:
 
 
 def configuration(
-    folder: Path, front: tuple[str, int], endpoints: Sequence[tuple[str, int]], maxconn: int
+    folder: Path,
+    front: tuple[str, int],
+    endpoints: Sequence[tuple[str, int]],
+    maxconn: int,
+    *,
+    half_close: bool = False,
 ) -> str:
     """Its configuration file.
 
@@ -87,6 +94,7 @@ def configuration(
         front: where it shall listen.
         endpoints: where the backends listen.
         maxconn: most connections at once, of two descriptors each.
+        half_close: whether it passes on the end of one side; by itself it does not.
     """
     found = module()
     return _CONFIG.format(
@@ -94,6 +102,7 @@ def configuration(
         folder=folder,
         descriptors=2 * maxconn + 64,
         servers="\n".join(f"        server {address}:{port};" for address, port in endpoints),
+        half_close="\n        proxy_half_close on;" if half_close else "",
         address=front[0],
         port=front[1],
     )
@@ -105,6 +114,8 @@ def start(
     front: tuple[str, int],
     endpoints: Sequence[tuple[str, int]],
     maxconn: int,
+    *,
+    half_close: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start it in the foreground of this process; the caller ends it by its pid.
 
@@ -114,9 +125,11 @@ def start(
         front: where it shall listen; nobody else may.
         endpoints: where the backends listen.
         maxconn: most connections at once.
+        half_close: as for `configuration`; one that is too old for it goes its own way.
     """
     path = folder / "nginx.conf"
-    path.write_text(configuration(folder, front, endpoints, maxconn))
+    passes = half_close and passes_ends(version(binary))
+    path.write_text(configuration(folder, front, endpoints, maxconn, half_close=passes))
     return subprocess.Popen(
         [binary, "-q", "-p", str(folder), "-c", str(path)],
         stdin=subprocess.DEVNULL,

@@ -21,6 +21,7 @@ def serve(
     endpoints: Sequence[tuple[str, int]],
     new_loop: Callable[[], asyncio.AbstractEventLoop],
     kind: type[Relay] = Relay,
+    settings: RelaySettings | None = None,
 ) -> None:
     """Relay round robin until killed, on the loop asked for."""
 
@@ -32,7 +33,7 @@ def serve(
             KernelDialer("kernel", ()),
             select_policy("round-robin", 2, pure_random(1, "bench")),
             select_load("round-robin"),
-            RelaySettings(),
+            settings or RelaySettings(),
         )
         for backend, endpoint in enumerate(endpoints):
             relay.insert(backend, *endpoint)

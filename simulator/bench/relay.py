@@ -1,4 +1,4 @@
-"""`portchurn bench relay`: what relaying costs, our relay beside its peers, on four workloads.
+"""`portchurn bench relay`: what relaying costs, our relay beside its peers, on five workloads.
 
 Rounds are interleaved: each round measures every subject once, each in a fresh process and a fresh
 namespace, and the order moves on by one from round to round, so that a machine which slows down or

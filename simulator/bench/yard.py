@@ -31,7 +31,7 @@ from simulator.bench.workloads import CLOSE, WORKLOADS, Workload
 from simulator.errors import RunFailed
 from simulator.kernel.namespace import die_with_parent, enter_namespaces
 from simulator.kernel.sockets import open_listener
-from simulator.live.relay import Relay
+from simulator.live.relay import Relay, RelaySettings
 
 if TYPE_CHECKING:
     import socket
@@ -152,7 +152,8 @@ def _start_subject(
             # It opens the port itself; in this namespace nobody else could come before it.
             front = listener.getsockname()
             listener.close()
-            pid = nginx.start(binary, folder, front, endpoints, maxconn).pid
+            half_close = WORKLOADS[plan.workload].half_close
+            pid = nginx.start(binary, folder, front, endpoints, maxconn, half_close=half_close).pid
             _until_listening(front[1])
         os.sched_setaffinity(pid, cores)
         return pid
@@ -170,7 +171,8 @@ def _start_subject(
         from simulator.live.compiled.relay import CompiledRelay
 
         kind = CompiledRelay
-    return _fork(lambda: own_relay.serve(listener, endpoints, new_loop, kind), cores)
+    settings = RelaySettings(half_close=WORKLOADS[plan.workload].half_close)
+    return _fork(lambda: own_relay.serve(listener, endpoints, new_loop, kind, settings), cores)
 
 
 def _until_listening(port: int) -> None:

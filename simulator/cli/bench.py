@@ -21,7 +21,7 @@ def command() -> None:
     "--workload",
     "names",
     multiple=True,
-    type=click.Choice(["close", "keepalive", "bulk", "hold"]),
+    type=click.Choice(["close", "close-both", "keepalive", "bulk", "hold"]),
     help="What is done; may be given several times. All of them if left out.",
 )
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
@@ -56,8 +56,8 @@ def relay(
     """What relaying costs: our relay, HAProxy, nginx's stream module, a plain uvloop relay.
 
     Each is measured in a fresh network namespace, on one core, by the same closed loop: short
-    connections (close), small requests over open ones (keepalive), answers of a megabyte (bulk),
-    or thousands of silent connections (hold).
+    connections (close, close-both), small requests over open ones (keepalive), answers of a
+    megabyte (bulk), or thousands of silent connections (hold).
     """
     from simulator.bench.relay import run_rounds, summarise, table, versions
     from simulator.bench.workloads import WORKLOADS

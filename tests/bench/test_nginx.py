@@ -25,9 +25,12 @@ def binary() -> str:
     return found
 
 
-def test_nginx_itself_finds_no_fault_with_the_configuration(binary: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("half_close", [False, True])
+def test_nginx_itself_finds_no_fault_with_the_configuration(
+    binary: str, tmp_path: Path, half_close: bool
+) -> None:
     path = tmp_path / "nginx.conf"
-    path.write_text(nginx.configuration(tmp_path, FRONT, ENDPOINTS, 100))
+    path.write_text(nginx.configuration(tmp_path, FRONT, ENDPOINTS, 100, half_close=half_close))
     checked = subprocess.run(
         [binary, "-t", "-q", "-p", str(tmp_path), "-c", str(path)],
         capture_output=True,
@@ -36,6 +39,12 @@ def test_nginx_itself_finds_no_fault_with_the_configuration(binary: str, tmp_pat
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_an_end_is_passed_on_only_where_that_was_asked_for(tmp_path: Path) -> None:
+    for half_close in (False, True):
+        text = nginx.configuration(tmp_path, FRONT, ENDPOINTS, 100, half_close=half_close)
+        assert ("proxy_half_close on;" in text) == half_close
 
 
 def test_its_version_is_its_own_word(binary: str) -> None:

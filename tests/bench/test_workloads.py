@@ -7,7 +7,7 @@ from simulator.bench.workloads import WORKLOADS
 
 
 def test_each_workload_is_found_by_its_own_name() -> None:
-    assert list(WORKLOADS) == ["close", "keepalive", "bulk", "hold"]
+    assert list(WORKLOADS) == ["close", "close-both", "keepalive", "bulk", "hold"]
     assert all(one.name == name for name, one in WORKLOADS.items())
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from simulator.bench import haproxy, nginx
+from simulator.bench.workloads import CLOSE_BOTH
 from simulator.bench.yard import RoundPlan, RoundResult, run_round
 from tests.support.namespace import Child
 
@@ -50,6 +51,19 @@ def test_a_round_measures_work_that_was_done(subject: str) -> None:
     assert 0 < result.busy < 1 + 0.01 / 0.5
     assert result.cpu_us == pytest.approx(result.busy * result.seconds * 1e6 / result.done)
     assert result.user_us + result.system_us == pytest.approx(result.cpu_us)
+
+
+@pytest.mark.namespace
+@pytest.mark.alone
+@pytest.mark.parametrize("subject", ["own", pytest.param("nginx", marks=pytest.mark.nginx)])
+def test_who_ends_both_sides_at_once_gets_the_same_done(subject: str) -> None:
+    skip_if_absent(subject)
+    plan = RoundPlan(
+        subject=subject, seconds=0.3, warmup_s=0.2, at_once=16, workload=CLOSE_BOTH.name
+    )
+    result = in_child(plan)
+    assert result.errors == 0
+    assert result.done > 50
 
 
 @pytest.mark.namespace
