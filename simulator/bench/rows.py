@@ -8,49 +8,17 @@ lowest and the highest.
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from simulator.store.read_bench import BenchRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: The metric that every bench has: above 0 its subjects did not do the same work.
 ERRORS: Final = "errors"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One metric of one subject over all rounds.
-
-    Attributes:
-        bench: name of the bench, such as ``relay``.
-        subject: what was measured.
-        version: its own version, None when it is not installed.
-        metric: what of it, such as ``cpu``.
-        unit: unit of the values.
-        median: the middle value; None when there is none, like all that follow.
-        low: the lowest.
-        high: the highest.
-        n: rounds.
-        against: the subject of the ratio, "" where there is nobody to compare with.
-        ratio: middle one of the ratios formed in each round.
-        ratio_low: the lowest of them.
-        ratio_high: the highest of them.
-    """
-
-    bench: str
-    subject: str
-    version: str | None
-    metric: str
-    unit: str
-    median: float | None
-    low: float | None
-    high: float | None
-    n: int
-    against: str
-    ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
+#: What a bench finds is what is stored of it.
+Row = BenchRow
 
 
 def order_of(round_number: int, subjects: Sequence[str]) -> list[str]:

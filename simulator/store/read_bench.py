@@ -25,9 +25,22 @@ _WORDS: Final = ("bench", "subject", "metric", "unit", "against")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchRow:
-    """One metric of one subject over all rounds, as it is stored; see `bench/rows`.
+    """One metric of one subject over all rounds, as it is found and as it is stored.
 
-    Numbers are None where there is no value, and the version where it was not installed.
+    Attributes:
+        bench: name of the bench, such as ``relay``.
+        subject: what was measured.
+        version: its own version, None when it is not installed.
+        metric: what of it, such as ``cpu``.
+        unit: unit of the values.
+        median: the middle value; None when there is none, like all that follow.
+        low: the lowest.
+        high: the highest.
+        n: rounds.
+        against: the subject of the ratio, "" where there is nobody to compare with.
+        ratio: middle one of the ratios formed in each round.
+        ratio_low: the lowest of them.
+        ratio_high: the highest of them.
     """
 
     bench: str
