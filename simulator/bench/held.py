@@ -22,6 +22,8 @@ from simulator.records import Outcome
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simulator.bench.spec import Values
+
 _SCENARIO: Final = """\
 title: Connections held on one listening port
 seed: 1
@@ -42,6 +44,15 @@ grace: 120s
 OWN_DESCRIPTORS: Final = 128
 MOST_PROCESSES: Final = 64
 _PATIENCE: Final = 1.3
+#: What `Held.values` tells of such a run -> its unit.
+UNITS: Final[dict[str, str]] = {
+    "held": "connections",
+    "rate": "connections/s",
+    "memory-kernel": "bytes/connection",
+    "memory-own": "bytes/connection",
+    "cpu": "us/connection",
+    "close": "s",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,18 @@ class Held:
     cpu_s: float
     sampler_s: float
     whole_s: float
+
+    def values(self) -> Values:
+        """What a bench tells of it, by the metrics of `UNITS`; costs are for each held."""
+        each = 1 / max(1, self.peak)
+        return {
+            "held": self.peak,
+            "rate": self.ok / max(self.climb_s, 1e-9),
+            "memory-kernel": self.kernel_bytes * each,
+            "memory-own": self.own_bytes * each,
+            "cpu": self.cpu_s * 1e6 * each,
+            "close": self.close_s,
+        }
 
 
 def scenario_text(held: int, rate: int, sources: int, clients: int = 0, every_s: int = 1) -> str:

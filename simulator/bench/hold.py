@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from typing import Final
 
 from simulator import __version__
-from simulator.bench.held import run, scenario_text
+from simulator.bench.held import UNITS, run, scenario_text
 from simulator.bench.spec import Bench, Given, Option, Values
 from simulator.kernel.limits import memory_available
 
@@ -29,12 +29,7 @@ BENCH: Final = Bench(
     name="hold",
     question="How many connections can be held, how fast do they come, what does each cost?",
     units={
-        "held": "connections",
-        "rate": "connections/s",
-        "memory-kernel": "bytes/connection",
-        "memory-own": "bytes/connection",
-        "cpu": "us/connection",
-        "close": "s",
+        **UNITS,
         "memory-kept": "MB",
         "errors": "connections",
     },
@@ -68,14 +63,8 @@ def measure(subject: str, options: Given) -> Values:
     ends = monotonic() + _SETTLES_S * asked / 100_000
     while before - memory_available() > _SETTLED_BYTES and monotonic() < ends:
         sleep(0.1)
-    each = 1 / max(1, held.peak)
     return {
-        "held": held.peak,
-        "rate": held.ok / max(held.climb_s, 1e-9),
-        "memory-kernel": held.kernel_bytes * each,
-        "memory-own": held.own_bytes * each,
-        "cpu": held.cpu_s * 1e6 * each,
-        "close": held.close_s,
+        **held.values(),
         "memory-kept": max(0, before - memory_available()) / 1e6,
         "errors": held.failed,
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simulator import __version__
-from simulator.bench.held import MOST_PROCESSES, OWN_DESCRIPTORS, run, uneven
+from simulator.bench.held import MOST_PROCESSES, OWN_DESCRIPTORS, UNITS, run, uneven
 from simulator.bench.spec import Bench, Given, Option, Values
 from simulator.errors import RunFailed
 from simulator.kernel.limits import read_machine
@@ -107,12 +107,7 @@ BENCH: Final = Bench(
         "asked": "connections",
         "room": "connections",
         "paced": "connections/s",
-        "held": "connections",
-        "rate": "connections/s",
-        "memory-kernel": "bytes/connection",
-        "memory-own": "bytes/connection",
-        "cpu": "us/connection",
-        "close": "s",
+        **UNITS,
         "errors": "connections",
     },
     versions=lambda: {"own": __version__},
@@ -137,16 +132,10 @@ def measure(_subject: str, options: Given) -> Values:
     room = reach(asked, rate)
     with tempfile.TemporaryDirectory(prefix="portchurn-bench-") as folder:
         held = run(scenario_text(room, rate), Path(folder))
-    each = 1 / max(1, held.peak)
     return {
         "asked": asked,
         "room": room,
         "paced": rate,
-        "held": held.peak,
-        "rate": held.ok / max(held.climb_s, 1e-9),
-        "memory-kernel": held.kernel_bytes * each,
-        "memory-own": held.own_bytes * each,
-        "cpu": held.cpu_s * 1e6 * each,
-        "close": held.close_s,
+        **held.values(),
         "errors": held.failed,
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pytest
 
 from simulator.bench import held
@@ -59,3 +60,39 @@ def test_every_connection_is_held_and_accounted_for(tmp_path: Path) -> None:
     assert found.climb_s >= 3_000 / 6_000 - 0.01  # none came before it was due
     assert found.cpu_s > 0
     assert found.whole_s > found.climb_s
+
+
+NOTHING: Final = held.Held(
+    planned=1_000,
+    ok=0,
+    failed=1_000,
+    peak=0,
+    climb_s=0.0,
+    close_s=0.0,
+    connect_ns=np.zeros(0, dtype=np.int64),
+    kernel_bytes=0.0,
+    own_bytes=0.0,
+    cpu_s=0.0,
+    sampler_s=0.0,
+    whole_s=0.0,
+)
+
+
+def test_costs_are_for_each_connection_that_was_held_at_once() -> None:
+    found = replace(NOTHING, ok=900, peak=800, climb_s=3.0, close_s=0.5, cpu_s=0.04)
+    found = replace(found, kernel_bytes=1.6e6, own_bytes=8e4)
+    assert found.values() == pytest.approx(
+        {
+            "held": 800,
+            "rate": 300.0,  # of those that came, over the climb
+            "memory-kernel": 2_000.0,
+            "memory-own": 100.0,
+            "cpu": 50.0,
+            "close": 0.5,
+        }
+    )
+    assert set(found.values()) == set(held.UNITS)
+
+
+def test_a_run_that_held_nothing_divides_by_nothing() -> None:
+    assert set(NOTHING.values().values()) == {0}
