@@ -23,6 +23,7 @@ from simulator.errors import EXIT_OK, EXIT_THRESHOLD, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from simulator.experiment import Answer
     from simulator.preflight.forecast import Forecast
     from simulator.preflight.inverse import Goal, Proposal
 
@@ -136,7 +137,9 @@ def _proved(
     series = list(turns(questions(loaded, variant or None), 1))
     stop = StopRequests()
     engine = engine_for([one.question for one in series])
-    [answer] = run_on(loop, series, stop, results, engine=engine, quiet=True)
+    answers: list[Answer] = []
+    run_on(loop, series, stop, results, answers, engine=engine, quiet=True)
+    [answer] = answers
     if stop.exit_code:
         sys.exit(stop.exit_code)
     attempts = answer.summary["attempts"]

@@ -134,29 +134,28 @@ def command(  # noqa: PLR0913 - one argument for each option
     if output == "markdown" and (repeat > 1 or len(asked) == 1):
         raise UsageError("--output markdown is a table of variants, each run once")
     stop = StopRequests()
+    answers: list[Answer] = []
     try:
         series = list(turns(asked, repeat, vary_seed=vary_seed))
         chosen = engine or engine_for(asked)
         if chosen != "model":
             compile_first((one.scenario for one in asked), quiet=quiet)
         with _page(chosen, live=live) as followed:
-            answers = run_on(
-                loop, series, stop, results, engine=chosen, quiet=quiet, followed=followed
+            run_on(
+                *(loop, series, stop, results, answers),
+                engine=chosen,
+                quiet=quiet,
+                followed=followed,
             )
     except RunFailed as failure:
         if stop.level() < 2:
             raise
         click.echo(str(failure), err=True)  # ended before it began, because it was asked to
         sys.exit(stop.exit_code)
-    if repeat > 1:
-        _print_series(series, answers, loaded.scenario.seed, output)
-    elif output == "json":
-        _print_json(answers)
-    elif output == "markdown":
-        _print_markdown(answers)
-    else:
-        _print_text(answers)
-    _page_of_variants(answers if repeat == 1 else [], show=output == "text")
+    finally:  # what came before a failure was measured all the same
+        if answers:
+            _print(series, answers, loaded.scenario.seed, output)
+            _page_of_variants(answers if repeat == 1 else [], show=output == "text")
     codes = [one.exit_code for one in answers]
     if stop.exit_code:
         codes.append(stop.exit_code)
@@ -201,17 +200,29 @@ def run_on(
     series: list[Turn],
     stop: StopRequests,
     results: Path,
+    answers: list[Answer],
     *,
     engine: str,
     quiet: bool,
     followed: Callable[[Engine], Engine] = as_it_is,
-) -> list[Answer]:
-    """Run everything on an event loop of the kind that the crew is given too."""
+) -> None:
+    """Run everything on an event loop of the kind that the crew is given too.
+
+    Args:
+        loop: its name.
+        series: what to run, in order.
+        stop: asked after each run whether to go on.
+        results: where runs are kept.
+        answers: each answer is added when it is there, so that a failure takes none away.
+        engine: name of the engine.
+        quiet: no progress on stderr.
+        followed: how the engine comes to be shown.
+    """
     from simulator.live.role import new_loop
 
     with asyncio.Runner(loop_factory=lambda: new_loop(loop)) as runner:
         chosen = followed(_new_engine(engine, loop))
-        return runner.run(_run_all(series, stop, results, quiet=quiet, engine=chosen))
+        runner.run(_run_all(series, stop, results, answers, quiet=quiet, engine=chosen))
 
 
 def _new_engine(name: str, loop: str) -> Engine:
@@ -225,13 +236,18 @@ def _new_engine(name: str, loop: str) -> Engine:
 
 
 async def _run_all(
-    series: list[Turn], stop: StopRequests, results: Path, *, quiet: bool, engine: Engine
-) -> list[Answer]:
+    series: list[Turn],
+    stop: StopRequests,
+    results: Path,
+    answers: list[Answer],
+    *,
+    quiet: bool,
+    engine: Engine,
+) -> None:
     from simulator.experiment import answer
     from simulator.report.terminal import LiveDisplay
 
     stop.install(asyncio.get_running_loop())
-    answers: list[Answer] = []
     rounds = series[-1].block + 1
     for turn in series:
         question = turn.question
@@ -250,7 +266,6 @@ async def _run_all(
                 )
         if stop.level():
             break
-    return answers
 
 
 @contextmanager
@@ -290,6 +305,18 @@ def _page_of_variants(answers: list[Answer], *, show: bool) -> None:
         click.echo(f"Page: {_shown(page)}")
 
 
+def _print(series: list[Turn], answers: list[Answer], seed: int, output: str) -> None:
+    """What was found, in the form that was asked for."""
+    if series[-1].block:
+        _print_series(series, answers, seed, output)
+    elif output == "json":
+        _print_json(answers)
+    elif output == "markdown":
+        _print_markdown(answers)
+    else:
+        _print_text(answers)
+
+
 def _print_json(answers: list[Answer]) -> None:
     summaries: list[dict[str, Any]] = [{**one.summary, "path": str(one.folder)} for one in answers]
     shown: Any = summaries[0] if len(summaries) == 1 else summaries
@@ -303,7 +330,7 @@ def _print_markdown(answers: list[Answer]) -> None:
 
 
 def _print_series(series: list[Turn], answers: list[Answer], seed: int, output: str) -> None:
-    """Medians over the runs of a series; one that was stopped early has fewer answers."""
+    """Medians over the runs of a series; one that ended early has fewer answers."""
     from simulator.measure.repeats import Repeat, repeats
     from simulator.report.repeats_text import repeats_text
 

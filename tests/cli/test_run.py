@@ -93,6 +93,35 @@ def test_variants_get_a_page_that_holds_them_against_each_other(
     assert 'aria-label="three"' in page.read_text()
 
 
+FAILING_LAST = f"{VARIANTS}  limited: {{balancer.descriptors: 100}}\n"
+
+
+def test_what_was_measured_before_a_variant_that_fails_is_shown_all_the_same(
+    tmp_path: Path,
+) -> None:
+    file = write_scenario(tmp_path / "limited.yaml", FAILING_LAST)
+    results = tmp_path / "results"
+    done = portchurn("run", file, "--engine", "model", "--results", results, "--quiet")
+    assert done.code == EXIT_REFUSED
+    assert "balancer.descriptors" in done.err
+    assert_one_message(done.err)
+    assert "Side by side" in done.out
+    words = [line.split()[0] for line in done.out.splitlines()[-3:]]
+    assert words == ["Results:", "Results:", "Page:"]
+    page = (results / "limited" / "variants.html").read_text()
+    assert 'aria-label="three"' in page
+    assert {run.variant for run in list_runs(results)} == {"one", "three"}
+
+
+def test_the_json_of_what_came_before_a_failure_is_whole(tmp_path: Path) -> None:
+    file = write_scenario(tmp_path / "limited.yaml", FAILING_LAST)
+    model = ("--engine", "model", "--results", tmp_path / "results", "--quiet")
+    done = portchurn("run", file, *model, "--output", "json")
+    assert done.code == EXIT_REFUSED
+    assert [one["variant"] for one in done.summaries] == ["one", "three"]
+    assert_one_message(done.err)
+
+
 def test_a_misspelt_key_is_shown_where_it_stands(tmp_path: Path) -> None:
     file = write_scenario(tmp_path / "typo.yaml", SCENARIO.replace("count", "cuont"))
     done = portchurn("run", file, "--results", tmp_path / "results")
