@@ -248,6 +248,8 @@ class BackendServers(Role):
         for descriptor in descriptors:
             self._serial_of.pop(descriptor, None)
             self._epoll.modify(descriptor, 0)
+            if self._idle is not None:
+                self._idle.works(descriptor)  # who hangs does not close what is idle either
 
     def _cut(self, descriptors: list[int]) -> None:
         for descriptor in descriptors:

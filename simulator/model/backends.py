@@ -91,6 +91,8 @@ class Backends:
         on_answer: told of each answer.
         on_chunk: told of answers that come in chunks, and until when the chunk or chunks will do.
         on_reset: told of each connection that a backend resets.
+        on_silence: told of each connection whose answer will not come any more, and when its last
+            bytes moved.
     """
 
     def __init__(self, scenario: Scenario, agenda: Agenda) -> None:
@@ -123,6 +125,7 @@ class Backends:
         self.on_answer: Callable[[Connection, int], None]
         self.on_chunk: Callable[[Connection, int], None]
         self.on_reset: Callable[[Connection, int], None]
+        self.on_silence: Callable[[Connection, int], None]
 
     def listens(self, backend: Backend, port: int) -> None:
         """A backend has taken a port."""
@@ -283,11 +286,19 @@ class Backends:
 
     def silence(self, backend: Backend) -> None:
         """A backend crashes or hangs: nobody is served, nobody waits, its slots begin anew."""
-        for connection in backend.connections:
-            connection.serving = 0
         backend.queue.clear()
         backend.busy = 0
         backend.lives += 1
+        for connection in [one for one in backend.connections if one.serving]:
+            connection.serving = 0
+            self.on_silence(connection, self._last_bytes_ns(connection))
+
+    def _last_bytes_ns(self, connection: Connection) -> int:
+        """When bytes last moved; of paced chunks told ahead, those still to come do not count."""
+        ahead_ns = connection.active_ns - self._agenda.now_ns
+        if ahead_ns <= 0:
+            return connection.active_ns
+        return connection.active_ns - -(-ahead_ns // self._chunk_ns) * self._chunk_ns
 
     def cut(self, backend: Backend) -> None:
         """Reset every connection of a backend."""

@@ -225,7 +225,7 @@ class Clients:
         if connection.begun < self._requests[connection.row]:
             connection.begun += 1
             connection.state = WAITING
-            connection.active_ns = now_ns
+            connection.active_ns = connection.wants_ns = now_ns
             if connection.server is not None:
                 self.ask(connection, now_ns)
             return
@@ -254,6 +254,16 @@ class Clients:
         if idle_ns and (next_ns is None or next_ns - now_ns > idle_ns):
             what = (connection.stamp, True)
             self._agenda.at(now_ns + idle_ns, self._silent, connection, what)
+
+    def silenced(self, connection: Connection, active_ns: int) -> None:
+        """What was to be answered in time will not be: who waits ends by the first limit met."""
+        connection.active_ns = active_ns
+        now_ns, stamp = self._agenda.now_ns, connection.stamp
+        late_ns = max(now_ns, connection.wants_ns + self._timeout_ns)
+        self._agenda.at(late_ns, self._too_late, connection, (stamp, _RECV))
+        if self._idle_ns:
+            silent_ns = max(now_ns, active_ns + self._idle_ns)
+            self._agenda.at(silent_ns, self._silent, connection, (stamp, True))
 
     def _silent(self, connection: Connection, what: tuple[int, bool]) -> None:
         """Balancer (True) or backend (False) ends a connection on which nothing happened."""

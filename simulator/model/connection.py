@@ -36,6 +36,7 @@ class Connection:
         stamp: counts what happened; an event that carries an older one comes too late.
         begun: requests begun.
         active_ns: when bytes last moved.
+        wants_ns: when its client began to wait for the answer under way.
         group, port: its tuple on the client's hop.
         begun_ns: when it was made.
         sidecar: the worker of the sidecar that passed it on; None without one.
@@ -75,6 +76,7 @@ class Connection:
         "tried",
         "upstream",
         "upstream_port",
+        "wants_ns",
         "worker",
     )
 
@@ -85,6 +87,7 @@ class Connection:
         self.stamp = 0
         self.begun = 0
         self.active_ns = now_ns
+        self.wants_ns = now_ns
         self.group = group
         self.port = port
         self.begun_ns = now_ns

@@ -107,6 +107,7 @@ class World:
         self._backends.on_answer = self._clients.answered
         self._backends.on_chunk = self._clients.heard
         self._backends.on_reset = self._reset
+        self._backends.on_silence = self._clients.silenced
         self.turns = Turns(scenario, plan, self.agenda, self.records, self._clients.take_up)
         if self.turns.follows:
             self._clients.ended = self._ended

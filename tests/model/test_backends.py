@@ -33,7 +33,9 @@ class Told:
         self.chunks: list[tuple[int, int]] = []
         self.backends.on_answer = lambda one, t_ns: self.answers.append((one.row, t_ns))
         self.backends.on_chunk = lambda one, until: self.chunks.append((one.row, until))
+        self.silenced: list[tuple[int, int]] = []
         self.backends.on_reset = self._reset
+        self.backends.on_silence = lambda one, t_ns: self.silenced.append((one.row, t_ns))
         for backend in self.backends.all:
             self.backends.listens(backend, 20_000 + backend.number)
 
@@ -132,6 +134,19 @@ def test_who_hangs_is_connected_to_until_the_accept_queue_is_full() -> None:
     one, _ = told.connect(9)
     assert told.backends.all[0].queued == 3
     assert one.server is None
+
+
+def test_who_falls_silent_tells_of_each_answer_that_will_not_come() -> None:
+    told = Told(small("backends.stream={chunk: 64B, every: 20ms}"))
+    asked, paced, _rests = [told.connect(row)[0] for row in range(3)]
+    told.backends.request(asked, 100 * MS, 0)
+    told.backends.request(paced, 0, 0, 4)
+    told.agenda.at(50 * MS, lambda *_: told.backends.silence(told.backends.all[0]), None, None)
+    told.agenda.step()  # the first chunk; those to come were told ahead, to 80 ms
+    paced.active_ns = told.chunks[0][1]
+    told.run()
+    assert told.answers == []
+    assert told.silenced == [(asked.row, 0), (paced.row, 40 * MS)]
 
 
 def test_a_bounded_line_turns_away_who_finds_no_place() -> None:

@@ -10,6 +10,7 @@ from simulator.measure.backends import leases
 from simulator.measure.moves import history
 from simulator.ports.lease import overlaps
 from simulator.ports.quarantine import reused_early
+from simulator.records import Ending, Outcome
 from simulator.traffic.churn import plan_moves
 from tests.support.modelled import modelled, modelled_file
 
@@ -51,6 +52,50 @@ def test_how_a_backend_leaves_decides_what_fails(tmp_path: Path, how: str) -> No
     moves = [one for one in run.events if one["event"] == "moves-planned"]
     planned = [[one.t_ns, one.backend, one.action, one.how] for one in plan_moves(run.scenario)]
     assert moves[0]["moves"] == planned
+
+
+#: One of four hangs from 500 ms on for good; round robin, and 400/s of 40 ms: 4 are open there, and
+#: 100/s x 100 ms = 10 more are sent there until the balancer knows.
+FOR_GOOD = TEXT.replace("drain, away: 300ms", "hang") + "grace: 5s\n"
+
+
+@pytest.mark.parametrize(
+    ("driver", "limits", "error", "after_ms"),
+    [
+        ("own", ("clients.timeout=800ms", "balancer.idle_timeout=60s"), Ending.TIMEOUT, 800),
+        ("own", ("clients.timeout=20s", "balancer.idle_timeout=700ms"), Ending.EOF, 700),
+        ("none", ("clients.timeout=800ms",), Ending.TIMEOUT, 800),
+    ],
+)
+def test_who_waits_for_one_that_hangs_for_good_ends_by_the_first_limit(
+    tmp_path: Path, driver: str, limits: tuple[str, ...], error: int, after_ms: int
+) -> None:
+    summary, run = modelled(FOR_GOOD, tmp_path, f"balancer.driver={driver}", *limits)
+    attempts = summary["attempts"]
+    assert attempts["open_at_end"] == 0
+    assert attempts["sent"] == attempts["ok"] + attempts["failed"] == 800
+    assert attempts["failed"] == pytest.approx(4 + 10, abs=2)
+    rows = run.connections
+    lost = rows["outcome"] == Outcome.FAILED
+    assert set(rows["error"][lost].tolist()) == {error}
+    assert set((rows["closed_ns"] - rows["sent_ns"])[lost].tolist()) == {after_ms * MS}
+
+
+@pytest.mark.parametrize(("timeout_ms", "idle_ms"), [(450, 400), (5_000, 400), (5_000, 120)])
+def test_an_answer_that_stops_midway_counts_from_its_last_bytes(
+    tmp_path: Path, timeout_ms: int, idle_ms: int
+) -> None:
+    given = (
+        *("backends.stream={chunk: 64B, every: 100ms}", "traffic.only.response_size=1024B"),
+        *(f"clients.timeout={timeout_ms}ms", f"balancer.idle_timeout={idle_ms}ms"),
+        *("backends.service_time=0ms", "traffic.only.arrivals.constant=4/s"),
+        *("backends.count=1", "balancer.learns_after=5s"),
+    )
+    _, run = modelled(FOR_GOOD.replace("time: 500ms", "time: 530ms"), tmp_path, *given)
+    closed_ms = (run.connections["closed_ns"][:2] // MS).tolist()
+    # Sent at 0 and 250 ms with a chunk every 100 ms, so the last before 530 ms came at 500 and 450.
+    last = {0: 500, 250: 450}
+    assert closed_ms == [min(at + timeout_ms, last[at] + idle_ms) for at in last]
 
 
 def test_whoever_picks_is_told_late(tmp_path: Path) -> None:
