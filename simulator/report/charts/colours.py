@@ -27,6 +27,11 @@ OTHER: Final = PINK
 WALL: Final = VERMILION
 #: How the model's series are drawn beside the kernel's.
 MODEL_DASH: Final = "6 4"
+#: Where runs of both engines stand on the same axes: solid or dotted, and dashed.
+KERNEL_DASHES: Final = ("", "2 3")
+MODEL_DASHES: Final = (MODEL_DASH, "8 3 2 3")
+#: For those who do not see the drawing, and for those who ask what a dash is.
+MODEL_SAYS: Final = " Dashed lines are the model's."
 
 _LIGHTEST: Final = 0.35
 

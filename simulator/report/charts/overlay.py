@@ -1,5 +1,7 @@
 """The same charts of several runs on the same axes: a colour for each run, a dash for each series.
 
+Where engines meet, the model's lines are dashed and the kernel's are not, as on a run's own page.
+
 Heaped areas become their sum, since heaps of two runs cannot stand in one drawing. What has no
 lines, such as a port space or leases, is drawn for each run by itself, on axes of equal length.
 """
@@ -39,11 +41,13 @@ class Drawn:
         name: what people call it, from outside.
         key: the same as a word of [a-z0-9-].
         charts: as its own page has them.
+        dashes: how its series are told apart, in their order.
     """
 
     name: str
     key: str
     charts: Sequence[Chart]
+    dashes: Sequence[str] = DASHES
 
 
 def overlays(runs: Sequence[Drawn]) -> list[Chart]:
@@ -120,7 +124,8 @@ def _lines(place: int, run: Drawn, chart: Chart) -> Iterator[Line]:
     shown = [_sum(areas), *rest] if areas else rest
     for index, line in enumerate(shown):
         name = run.name if len(shown) == 1 else f"{run.name} {line.name}"
-        yield replace(line, name=name, colour=colour, dash=DASHES[index % len(DASHES)])
+        dash = run.dashes[index % len(run.dashes)]
+        yield replace(line, name=name, colour=colour, dash=dash)
 
 
 def _sum(areas: Sequence[Line]) -> Line:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.report.charts.chart import Axis, Chart, Line
 from simulator.report.charts.colours import (
@@ -10,6 +11,7 @@ from simulator.report.charts.colours import (
     GREEN,
     GREY,
     MODEL_DASH,
+    MODEL_SAYS,
     SKY,
     VERMILION,
     style,
@@ -29,6 +31,8 @@ _RATES: Final = (
     ("failed", "failed", VERMILION),
 )
 _KINDS_SHOWN: Final = 8
+#: Beside the model's lines, so few that none of the run's own needs a dash.
+_KINDS_BESIDE: Final = 5
 
 
 def rates(story: Story) -> Chart:
@@ -92,38 +96,71 @@ def open_connections(story: Story) -> Chart | None:
 
 
 def failures(story: Story) -> Chart | None:
-    """Failed connections a second by hop, call and errno; None when none failed."""
+    """Failed connections a second by hop, call and errno, the model's beside; None when none."""
     found = story.series.errors_per_s
-    if not found:
+    beside = {} if story.modelled is None else story.modelled.series.errors_per_s
+    if not found and not beside:
         return None
-    order = sorted(found, key=lambda key: -sum(found[key]))
-    shown = {key: found[key] for key in order[:_KINDS_SHOWN]}
-    rest = order[_KINDS_SHOWN:]
-    if rest:
-        columns = zip(*(found[key] for key in rest), strict=True)
-        shown[f"{len(rest)} more kinds"] = [sum(column) for column in columns]
-    most = order[0]
-    number = story.summary.get("attempts", {}).get("errors", {}).get(most)
-    count = f", {format_count(number)} times" if isinstance(number, int) else ""
+    count = _KINDS_SHOWN if story.modelled is None else _KINDS_BESIDE
+    order = sorted({**beside, **found}, key=lambda key: -sum(found.get(key) or beside[key]))
+    shown, rest = order[:count], order[count:]
+    looks = {key: _look(index) for index, key in enumerate(shown)}
+    lines = _kinds(story.series.t_s, _heaped(found, shown, rest), looks, _look(count))
+    if story.modelled is not None:
+        x = story.modelled.series.t_s
+        for line in _kinds(x, _heaped(beside, shown, rest), looks, _look(count)):
+            lines.append(replace(line, name=f"{line.name}, model", dash=MODEL_DASH))
     return Chart(
         name="errors",
         title="Failed connections by hop, call and errno",
-        says=f"The most frequent was {most}{count}"
-        + (f"; {len(order)} kinds in all." if len(order) > 1 else "; no other kind."),
+        says=_most(story.summary, found) + (MODEL_SAYS if beside else ""),
         x=story.time,
         y=Axis(title="failed connections", unit="rate", low=0.0),
-        lines=tuple(_kinds(story.series.t_s, shown)),
+        lines=tuple(lines),
         marks=story.marks,
         height=290,
     )
 
 
-def _kinds(t_s: Sequence[float], shown: Mapping[str, Sequence[float]]) -> list[Line]:
+def _most(summary: Mapping[str, Any], found: Mapping[str, Sequence[float]]) -> str:
+    if not found:
+        return "None failed here; in the model some did."
+    most = max(found, key=lambda key: sum(found[key]))
+    number = summary.get("attempts", {}).get("errors", {}).get(most)
+    count = f", {format_count(number)} times" if isinstance(number, int) else ""
+    return f"The most frequent was {most}{count}" + (
+        f"; {len(found)} kinds in all." if len(found) > 1 else "; no other kind."
+    )
+
+
+def _heaped(
+    found: Mapping[str, Sequence[float]], shown: Sequence[str], rest: Sequence[str]
+) -> dict[str, Sequence[float]]:
+    """The kinds that have a line of their own, and the sum of all others as one more."""
+    kinds = {key: found[key] for key in shown if key in found}
+    others = [found[key] for key in rest if key in found]
+    if others:
+        kinds[f"{len(others)} more kinds"] = [sum(column) for column in zip(*others, strict=True)]
+    return kinds
+
+
+def _look(index: int) -> tuple[str, str]:
+    """Colour and dash of a kind: the first is red, as errors of a wall are."""
+    if index == 0:
+        return VERMILION, ""
+    colour, dash = style(index + 1)
+    return (SKY if colour == VERMILION else colour), dash
+
+
+def _kinds(
+    t_s: Sequence[float],
+    kinds: Mapping[str, Sequence[float]],
+    looks: Mapping[str, tuple[str, str]],
+    last: tuple[str, str],
+) -> list[Line]:
     lines = []
-    for index, (key, values) in enumerate(shown.items()):
+    for key, values in kinds.items():
         x, y = thin(t_s, values)
-        # The first colour stands for wall errors; the usual order would begin with blue.
-        colour, dash = (VERMILION, "") if index == 0 else style(index + 1)
-        colour = SKY if colour == VERMILION and index else colour
+        colour, dash = looks.get(key, last)
         lines.append(Line(name=key, x=x, y=y, colour=colour, dash=dash))
     return lines

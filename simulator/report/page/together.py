@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simulator.report.charts.colours import DASHES, KERNEL_DASHES, MODEL_DASHES
 from simulator.report.charts.overlay import Drawn, apart, overlays
 from simulator.report.charts.story import tell
 from simulator.report.page.escape import text
@@ -51,9 +52,20 @@ def worlds(runs: Sequence[Named]) -> str:
     return f'<div class="worlds">{boxes}</div>'
 
 
+def _dashes(runs: Sequence[Named]) -> list[Sequence[str]]:
+    """Runs of one engine differ by colour, those of two by their dashes as well."""
+    engines = [one.found.run.manifest.get("engine") for one in runs]
+    if len(set(engines)) <= 1:
+        return [DASHES] * len(runs)
+    return [MODEL_DASHES if one == "model" else KERNEL_DASHES for one in engines]
+
+
 def chart_sections(runs: Sequence[Named]) -> list[Section]:
     """Sections with the charts of all runs, empty ones among them."""
-    drawn = [Drawn(name=one.name, key=one.key, charts=charts(one.story)) for one in runs]
+    drawn = [
+        Drawn(name=one.name, key=one.key, charts=charts(one.story), dashes=dashes)
+        for one, dashes in zip(runs, _dashes(runs), strict=True)
+    ]
     over = {chart.name: drawing(chart) for chart in overlays(drawn)}
 
     def heads(*names: str) -> str:

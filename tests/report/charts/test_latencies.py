@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.measure.summary import summarize
+from simulator.report.charts.colours import MODEL_DASH, MODEL_SAYS
 from simulator.report.charts.latencies import latency_over_time, percentiles
 from simulator.report.charts.scale import ends, ticks, x_values
 from simulator.report.charts.story import tell
@@ -36,3 +37,26 @@ def test_without_answers_there_is_nothing_to_draw(tmp_path: Path) -> None:
     told = tell(run, summarize(run))
     assert latency_over_time(told) is None
     assert percentiles(replace(told, summary={})) is None
+
+
+def test_the_models_latencies_stand_beside_by_name_and_by_dash(tmp_path: Path) -> None:
+    told = story(tmp_path)
+    for draw, drawn in ((latency_over_time, {"p50", "p90"}), (percentiles, {"response"})):
+        alone, chart = draw(told), draw(replace(told, modelled=told))
+        assert alone is not None
+        assert chart is not None
+        own = {line.name: line for line in alone.lines}
+        beside = {line.name: line for line in chart.lines if line.name not in own}
+        assert set(beside) == {f"{name}, model" for name in drawn}
+        for name in drawn:
+            assert own[name].dash != beside[f"{name}, model"].dash == MODEL_DASH
+            assert own[name].colour == beside[f"{name}, model"].colour
+        assert "model" not in alone.says
+        assert chart.says == alone.says + MODEL_SAYS
+
+
+def test_what_only_the_model_answered_is_drawn(tmp_path: Path) -> None:
+    run = RunBuilder().run(tmp_path / "empty")
+    chart = latency_over_time(tell(run, summarize(run), story(tmp_path / "full")))
+    assert chart is not None
+    assert {line.name for line in chart.lines} == {"p50, model", "p90, model"}

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.report.charts.colours import MODEL_SAYS
 from simulator.report.charts.rates import failures, open_connections, rates
 from tests.support.pages import story
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from simulator.report.charts.story import Story
 
 
 def test_rates_add_up_to_what_was_sent(tmp_path: Path) -> None:
@@ -58,3 +61,32 @@ def test_no_failure_no_chart(tmp_path: Path) -> None:
     assert failures(replace(told, series=replace(told.series, errors_per_s={}))) is None
     quiet = replace(told.series, open_connections=[0] * len(told.series.t_s))
     assert open_connections(replace(told, series=quiet)) is None
+
+
+def test_failures_of_the_model_are_dashed_in_the_colour_of_their_kind(tmp_path: Path) -> None:
+    told = story(tmp_path)
+    bins = len(told.series.t_s)
+
+    def failing(**kinds: float) -> Story:
+        series = {f"hop/connect/{key}": [value] * bins for key, value in kinds.items()}
+        return replace(told, series=replace(told.series, errors_per_s=series))
+
+    both = replace(failing(A=3.0, B=1.0), modelled=failing(A=2.0, C=9.0))
+    chart = failures(both)
+    assert chart is not None
+    lines = {line.name.removeprefix("hop/connect/"): line for line in chart.lines}
+    assert set(lines) == {"A", "B", "A, model", "C, model"}
+    assert lines["A"].colour == lines["A, model"].colour
+    assert {name for name, line in lines.items() if line.dash} == {"A, model", "C, model"}
+    assert len({lines[name].colour for name in ("A", "B", "C, model")}) == 3
+    assert "hop/connect/A" in chart.says
+    assert chart.says.endswith(MODEL_SAYS)
+    only = failures(replace(failing(), modelled=failing(C=9.0)))
+    assert only is not None
+    assert [line.name for line in only.lines] == ["hop/connect/C, model"]
+    assert only.says.startswith("None failed here")
+    many = failing(**{f"E{at}": float(20 - at) for at in range(12)})
+    crowd = failures(replace(many, modelled=many))
+    assert crowd is not None
+    assert len(crowd.lines) == 2 * (5 + 1)
+    assert all(bool(line.dash) == line.name.endswith(", model") for line in crowd.lines)
