@@ -7,7 +7,7 @@ that ask for the same, and drawing the same blocks of both lets a ramp cancel ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.engine import Run
+    from simulator.measure.phases import Span
 
 #: Blocks of a short run; one that is longer than so many seconds has a block for each second ...
 FEWEST_BLOCKS: Final = 20
@@ -104,10 +105,12 @@ def _index(moments_ns: Ints, edges: Floats) -> Ints:
 def _counts(run: Run, edges: Floats) -> dict[str, Tally]:
     due, sent, outcome = due_ns(run), run.connections["sent_ns"], run.connections["outcome"]
     windows = measured(spans(run))
+    # By the seconds that count, since runs of other lengths, or cut short, have other blocks.
+    seconds = np.sum([_overlap_s(span, edges) for span in windows], axis=0)
 
     def within(moments: Ints, which: np.ndarray[Any, Any]) -> Tally:
         inside = np.logical_or.reduce([span.holds(moments) for span in windows])
-        return counted(moments[inside & which])
+        return replace(counted(moments[inside & which]), per=seconds)
 
     def counted(moments: Ints) -> Tally:
         found = np.bincount(_index(moments, edges), minlength=len(edges) - 1)
@@ -120,6 +123,12 @@ def _counts(run: Run, edges: Floats) -> dict[str, Tally]:
         "rate.ok": within(sent, outcome == Outcome.OK),
         "failed": counted(due[(outcome == Outcome.FAILED) & (due >= 0)]),
     }
+
+
+def _overlap_s(span: Span, edges: Floats) -> Floats:
+    """Seconds of each block that lie in a phase."""
+    inside: Floats = np.diff(np.clip(edges, span.start_ns, max(span.start_ns, span.end_ns)))
+    return inside / NS_PER_S
 
 
 def _spreads(run: Run, edges: Floats) -> dict[str, Spread]:
