@@ -22,7 +22,7 @@ COMPILE := $(PLAIN_PIP) $(BIN)/pip-compile --quiet --generate-hashes --strip-ext
 	--no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check format axe pins bench policies pictures docs clean
+.PHONY: help setup setup-dev run test check collected format axe pins bench policies pictures docs clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,12 +34,17 @@ setup-dev: $(VENV)/.ready-dev ## the same with what the tests need
 run: setup ## run SCENARIO (default scenarios/port-wall.yaml); more flags in ARGS
 	@$(BIN)/portchurn run $(SCENARIO) $(ARGS)
 
+# Every test process starts from compiled files, also where the machine asks Python to keep none:
+# there are hundreds of processes, and pytest alone compiles for 9 s before its first test.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests that measure time have the machine to themselves; the others, which mostly wait, share it.
 # What fails while it is shared, or while the machine was busy with something else, is asked once
 # more and alone: a test that needed a quiet moment passes then, and what is broken fails twice.
 AGAIN := --last-failed --last-failed-no-failures none
 
-test: setup-dev check ## format, lint, types, import floors and all tests
+test: setup-dev ## format, lint, types, import floors and all tests
+	@$(MAKE) --no-print-directory -j2 check collected
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/pytest -q -n 5 --dist worksteal -m "not alone" || $(BIN)/pytest $(AGAIN) -m "not alone"
 	$(BIN)/pytest -m alone || $(BIN)/pytest $(AGAIN) -m alone
@@ -52,6 +57,10 @@ check: setup-dev ## the checks without the tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The checks need one processor. Meanwhile the other compiles the tests, once for all who run them.
+collected: setup-dev
+	@$(BIN)/pytest -qq --collect-only >/dev/null || true # what is wrong is told where it is run
 
 format: setup-dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .

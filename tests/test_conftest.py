@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,16 +14,27 @@ import pytest
 
 from simulator.kernel.leftovers import make_temp_folder
 
-#: One planted test, run beside a copy of the project's own conftest.
+#: A planted test, run beside a copy of the project's own conftest.
 PLANT = """
 import pytest
 
 kept = []
 
 @pytest.mark.namespace
-def test_planted():
+def test_planted_{name}():
     {body}
 """
+#: name of a planted test -> (what it leaves behind, its only line)
+LEFT = {
+    "child": ("processes", "import subprocess; kept.append(subprocess.Popen(['sleep', '2']))"),
+    # A grandchild that left the family: only the tag in its environment finds it.
+    "orphan": ("processes", "import subprocess; subprocess.run(['setsid', '-f', 'sleep', '2'])"),
+    "socket": ("descriptors", "import socket; kept.append(socket.socket())"),
+    "folder": (
+        "temp_files",
+        "from simulator.kernel.leftovers import make_temp_folder; make_temp_folder()",
+    ),
+}
 
 
 async def test_each_async_test_runs_on_both_loops(request: pytest.FixtureRequest) -> None:
@@ -30,46 +42,41 @@ async def test_each_async_test_runs_on_both_loops(request: pytest.FixtureRequest
     assert type(asyncio.get_running_loop()).__module__.split(".")[0] == wanted
 
 
-def run_planted(tmp_path: Path, body: str) -> subprocess.CompletedProcess[str]:
-    """Run a test with this body under our conftest, in a pytest of its own."""
+def run_planted(folder: Path, bodies: dict[str, str]) -> tuple[int, str]:
+    """Run tests with these bodies under our conftest, in a pytest of their own.
+
+    Returns:
+        Its exit code and what it printed.
+    """
     conftest = (Path(__file__).parent / "conftest.py").read_text()
     assert "SETTLE_S = 5.0" in conftest
-    (tmp_path / "conftest.py").write_text(conftest.replace("SETTLE_S = 5.0", "SETTLE_S = 0.2"))
-    planted = tmp_path / "test_planted.py"
-    planted.write_text(PLANT.format(body=body))
+    (folder / "conftest.py").write_text(conftest.replace("SETTLE_S = 5.0", "SETTLE_S = 0.2"))
+    for name, body in bodies.items():
+        (folder / f"test_{name}.py").write_text(PLANT.format(name=name, body=body))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    return subprocess.run(
-        [*command, "--asyncio-mode=auto", f"--rootdir={tmp_path}", "-c", os.devnull, str(planted)],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+    done = subprocess.run(
+        [*command, "--asyncio-mode=auto", f"--rootdir={folder}", "-c", os.devnull, str(folder)],
+        env={**os.environ, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+    return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("what", "body"),
-    [
-        ("processes", "import subprocess; kept.append(subprocess.Popen(['sleep', '2']))"),
-        # A grandchild that left the family: only the tag in its environment finds it.
-        ("processes", "import subprocess; subprocess.run(['setsid', '-f', 'sleep', '2'])"),
-        ("descriptors", "import socket; kept.append(socket.socket())"),
-        (
-            "temp_files",
-            "from simulator.kernel.leftovers import make_temp_folder; make_temp_folder()",
-        ),
-    ],
-)
-def test_what_a_test_leaves_behind_fails_it(what: str, body: str, tmp_path: Path) -> None:
-    result = run_planted(tmp_path, body)
-    assert result.returncode == 1, result.stdout + result.stderr
-    assert f"{what} left behind" in result.stdout
+def test_what_a_test_leaves_behind_fails_it(tmp_path: Path) -> None:
+    code, out = run_planted(tmp_path, {name: body for name, (_, body) in LEFT.items()})
+    assert code == 1, out
+    for name in LEFT:
+        assert f"ERROR at teardown of test_planted_{name}" in out
+    told = re.findall(r"^E +(\w+) left behind", out, re.MULTILINE)
+    assert sorted(told) == sorted(what for what, _ in LEFT.values()), out
 
 
 def test_a_tidy_test_passes_the_look_around(tmp_path: Path) -> None:
-    result = run_planted(tmp_path, "import socket; socket.socket().close()")
-    assert result.returncode == 0, result.stdout + result.stderr
+    code, out = run_planted(tmp_path, {"tidy": "import socket; socket.socket().close()"})
+    assert code == 0, out
 
 
 @pytest.mark.usefixtures("assert_clean")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -319,11 +320,15 @@ async def test_after_a_storm_of_everything_nothing_is_left_and_all_are_accounted
         ports=PortRange(20_200, 20_209),
     ) as (stage, relay):
 
+        aborted = 0
+
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal aborted
             try:
                 data = await reader.read(100)
                 await asyncio.sleep(chance.random() * 0.01)
                 if chance.random() < 0.1:
+                    aborted += 1
                     writer.transport.abort()
                     return
                 writer.write(data)
@@ -369,7 +374,12 @@ async def test_after_a_storm_of_everything_nothing_is_left_and_all_are_accounted
         for _ in range(10):
             await asyncio.sleep(0)
         found = relay.care_statistics()
-        assert ended.count("answered") > 100
+        # How many find a place in time is the machine's affair; who does not is a refusal, or was
+        # cut by a server, and nobody is missing. Who left early may have been refused unseen.
+        count = Counter(ended)
+        assert count["answered"] > 0
+        assert count["reset"] <= statistics.refused + aborted
+        assert statistics.refused <= count["reset"] + count["left"]
         assert found.queued > 0
         assert found.waiting == 0
         assert statistics.refused == len(stage.refusals())
