@@ -34,16 +34,16 @@ def has_code(source: Path) -> bool:
     return len(ast.parse(source.read_text()).body) > 1
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_each_source_file_has_its_test_file(source: Path) -> None:
-    inner = str(source.relative_to(ROOT / "simulator"))
-    if source.name == "__init__.py" and inner != "cli/__init__.py":
-        return  # holds a docstring or a version, seen to below
-    if inner in UNTESTED:
-        return
-    assert any(path.is_file() for path in mirror_of(source)), (
-        f"{inner} has no test file; write {mirror_of(source)[0].relative_to(ROOT)}"
-    )
+def test_each_source_file_has_its_test_file() -> None:
+    missing = []
+    for source in SOURCES:
+        inner = str(source.relative_to(ROOT / "simulator"))
+        if source.name == "__init__.py" and inner != "cli/__init__.py":
+            continue  # holds a docstring or a version, seen to below
+        if inner not in UNTESTED and not any(path.is_file() for path in mirror_of(source)):
+            wanted = mirror_of(source)[0].relative_to(ROOT)
+            missing.append(f"{inner} has no test file; write {wanted}")
+    assert not missing, "\n".join(missing)
 
 
 @pytest.mark.parametrize("inner", UNTESTED)
@@ -71,14 +71,14 @@ def test_package_files_hold_no_code() -> None:
             assert not has_code(source), f"{inner} holds code; give it a file with a name"
 
 
-@pytest.mark.parametrize(
-    "source",
-    [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))],
-    ids=lambda p: str(p.relative_to(ROOT)),
-)
-def test_files_say_what_they_are_for_and_stay_short(source: Path) -> None:
-    text = source.read_text()
-    assert len(text.splitlines()) <= LONGEST, f"longer than {LONGEST} lines; cut it by subject"
-    if text.strip():
-        assert ast.get_docstring(ast.parse(text)), "has no docstring saying what it is for"
-    assert source.stem not in DRAWERS, "a drawer; name the file for what is in it"
+def test_files_say_what_they_are_for_and_stay_short() -> None:
+    found = []
+    for source in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
+        name, text = source.relative_to(ROOT), source.read_text()
+        if len(text.splitlines()) > LONGEST:
+            found.append(f"{name} is longer than {LONGEST} lines; cut it by subject")
+        if text.strip() and not ast.get_docstring(ast.parse(text)):
+            found.append(f"{name} has no docstring saying what it is for")
+        if source.stem in DRAWERS:
+            found.append(f"{name} is a drawer; name the file for what is in it")
+    assert not found, "\n".join(found)

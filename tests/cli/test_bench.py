@@ -28,7 +28,7 @@ def portchurn(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.namespace
 @pytest.mark.slow
 def test_json_is_one_row_for_each_subject_and_metric(tmp_path: Path) -> None:
-    words = ["--rounds", "1", "--seconds", "0.3", "--at-once", "16", "--output", "json"]
+    words = ["--rounds", "1", "--seconds", "0.2", "--at-once", "16", "--output", "json"]
     words += ["--workload", "close", "--workload", "keepalive", "--results", str(tmp_path)]
     done = portchurn("bench", "relay", *words)
     assert done.returncode == 0, done.stderr

@@ -212,25 +212,17 @@ def test_a_threshold_that_fails_is_code_4(tmp_path: Path) -> None:
 
 
 @pytest.mark.namespace
-def test_both_loops_count_the_same(scenario: Path, tmp_path: Path) -> None:
-    counts: list[Any] = []
-    for loop in ("asyncio", "uvloop"):
-        code, (summary,) = run_json(scenario, "--results", tmp_path / loop, "--loop", loop)
+def test_both_loops_and_both_engines_count_the_same_and_pick_the_same(
+    scenario: Path, tmp_path: Path
+) -> None:
+    found: list[Any] = []
+    for flag, name in (("--loop", "asyncio"), ("--loop", "uvloop"), ("--engine", "model")):
+        code, (summary,) = run_json(scenario, "--results", tmp_path / name, flag, name)
         assert code == 0
-        counts.append((summary["attempts"], summary["backends"]["picks"]))
-    assert counts[0] == counts[1]
-
-
-@pytest.mark.namespace
-def test_both_engines_count_the_same_and_pick_the_same(scenario: Path, tmp_path: Path) -> None:
-    counts: list[Any] = []
-    for engine in ("kernel", "model"):
-        code, (summary,) = run_json(scenario, "--results", tmp_path / engine, "--engine", engine)
-        assert code == 0
-        assert summary["engine"] == engine
+        assert summary["engine"] == ("model" if name == "model" else "kernel")
         backends = summary["backends"]
-        counts.append((summary["attempts"], backends["picks"], summary["verdict"]["code"]))
-    assert counts[0] == counts[1]
+        found.append((summary["attempts"], backends["picks"], summary["verdict"]["code"]))
+    assert found[0] == found[1] == found[2]
 
 
 def test_the_model_is_named_in_text_and_costs_nothing(scenario: Path, tmp_path: Path) -> None:

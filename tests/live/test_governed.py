@@ -319,7 +319,6 @@ async def test_after_a_storm_of_everything_nothing_is_left_and_all_are_accounted
         sources=("127.2.1.7",),
         ports=PortRange(20_200, 20_209),
     ) as (stage, relay):
-
         aborted = 0
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
