@@ -98,6 +98,26 @@ def test_an_answer_that_stops_midway_counts_from_its_last_bytes(
     assert closed_ms == [min(at + timeout_ms, last[at] + idle_ms) for at in last]
 
 
+@pytest.mark.parametrize("half_close", [True, False])
+def test_a_client_that_ends_while_its_backend_hangs_leaves_half_or_nothing(
+    tmp_path: Path, half_close: bool
+) -> None:
+    given = (
+        *("backends.count=1", "backends.service_time=2ms", "kernel.time_wait=200ms"),
+        *("backends.churn={at: [{time: 249ms, backends: 1, leave: hang, away: 1900ms}]}",),
+        *("balancer.close=client", "balancer.learns_after=1s", "traffic.only.for=250ms"),
+        *("traffic.only.arrivals.constant=100/s", "traffic.only.lifetime=400ms"),
+        f"balancer.half_close={str(half_close).lower()}",
+    )
+    summary, _ = modelled(TEXT, tmp_path, *given)
+    # All were answered before it hung, and end at 400 to 650 ms. Their upper halves wait for a
+    # backend that ends nothing, or rest in TIME_WAIT: 100/s x 200 ms.
+    upstream = summary["hops"][1]
+    assert summary["attempts"]["ok"] == 25
+    assert upstream["established_peak"] == 25
+    assert upstream["time_wait_peak"] == (0 if half_close else 20)
+
+
 def test_whoever_picks_is_told_late(tmp_path: Path) -> None:
     _, run = modelled(TEXT, tmp_path)
     told = [one["t_ns"] for one in run.events if one["event"] == "membership"]
