@@ -75,7 +75,6 @@ BENCH: Final = Bench(
         Option(name="connections", default=40_000, least=200, most=1_000_000, text="In a round."),
         Option(name="at-once", default=64, least=1, most=1_000, text="Under way with wrk and ab."),
     ),
-    rounds=7,
     wanted=("own rate at least 1.00 of wrk's",),
 )
 

@@ -41,7 +41,6 @@ BENCH: Final = Bench(
     options=(
         Option(name="sockets", default=100_000, least=200, most=2_000_000, text="In the table."),
     ),
-    rounds=3,
     patience_s=600.0,
     wanted=(
         "share at most 0.03 with 100,000 sockets (`kernel` is what the kernel alone takes)",

@@ -66,7 +66,7 @@ class Bench:
     versions: Callable[[], dict[str, str | None]]
     against: str = ""
     options: tuple[Option, ...] = ()
-    rounds: int = 5
+    rounds: int = 7
     patience_s: float = 120.0
     wanted: tuple[str, ...] = field(default=())
     conclude: Callable[[Mapping[str, Sequence[Values]]], list[str]] = _nothing

@@ -24,7 +24,7 @@ def command() -> None:
     type=click.Choice(["close", "close-both", "keepalive", "bulk", "hold"]),
     help="What is done; may be given several times. All of them if left out.",
 )
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--rounds", default=7, show_default=True, type=click.IntRange(1, 100))
 @click.option(
     "--seconds",
     default=1.0,
@@ -93,7 +93,7 @@ for _verb in VERBS:
     type=click.IntRange(500_000, 200_000_000),
     help="For the fastest ways; slower ones get a tenth to a thousandth.",
 )
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--rounds", default=7, show_default=True, type=click.IntRange(1, 100))
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def model(connections: int, rounds: int, output: str) -> None:
     """Connections a second of the model, by all its ways, beside SimPy and Ciw on the same task.
