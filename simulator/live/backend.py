@@ -172,8 +172,9 @@ class BackendServers(Role):
         else:
             if listener.fileno() in self._listeners:
                 self._accept(listener.fileno())  # who has queued up is still served
-            self._silence(listener)
+            # At once: whoever queues up in between is reset.
             stop_listening(listener)
+            self._silence(listener)
         at_ns = monotonic_ns() - self.t0_ns
         self.channel.send({"is": "flap", "backend": backend, "listens": listens, "t_ns": at_ns})
 
